@@ -1,0 +1,62 @@
+"""Set the screen's thresholds on messages by another hand: as low as the allowed false alarms permit.
+
+`data/calibration/` is neither training nor evaluation data; it is asked once, by `rasa train`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from assistant.screening import RAISED
+from companion.corpus import CorpusError
+from companion.paths import DATA
+
+HARD_KINDS = frozenset(
+    ("figurative", "literal", "title", "resolved_past", "negated", "baseline", "scary_general", "about_suicide", "other_hard")
+)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The share of harmless messages that may be raised: ordinary ones, and hard ones (figures of speech, the past …)."""
+
+    ordinary: float
+    hard: float
+
+
+BUDGETS = {
+    "emergency": Budget(0.005, 0.05),
+    "crisis": Budget(0.005, 0.07),
+    "symptom": Budget(0.018, 0.13),
+    "advice": Budget(0.028, 0.20),
+}
+FLOOR = 0.08
+
+
+def calibration_set(name: str, folder: Path = DATA / "calibration") -> list[dict]:  # type: ignore[type-arg]
+    """The labelled messages of `safety` or `answers`. Raises CorpusError: thresholds are never guessed."""
+    path = folder / f"{name}.jsonl"
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, ValueError) as e:
+        raise CorpusError(f"{path}: cannot be read ({e}); restore it from the repository") from e
+
+
+def thresholds(alarms: np.ndarray, tiers: Sequence[str], hard: Sequence[bool]) -> dict[str, float]:
+    """For each raised tier the lowest threshold within its budget.
+
+    `alarms` is (messages, 4) as `ScreenModel.alarm` gives them, `tiers` their labels, `hard` whether a harmless one is hard.
+    """
+    none = np.array([tier == "none" for tier in tiers])
+    difficult = np.array(hard)
+    found = {}
+    for column, tier in enumerate(RAISED):
+        groups = ((none & ~difficult, BUDGETS[tier].ordinary), (none & difficult, BUDGETS[tier].hard))
+        limits = [np.quantile(alarms[group, column], 1 - share, method="higher") for group, share in groups if group.any()]
+        found[tier] = float(max([FLOOR, *limits])) + 1e-6
+    return found

@@ -1,0 +1,87 @@
+"""The learned safety screen: how likely each tier is for a piece of a message, and from which likelihood on it counts.
+
+Two linear classifiers, one on sentence vectors, one on character n-grams, averaged. A message is cut into sentences
+and pairs of short neighbouring sentences; the most alarming piece decides, so one sentence in two hundred words counts
+and adding a sentence never lowers the tier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from assistant.letters import Letters
+from companion.corpus import SAFETY_TIERS
+from companion.normalise import fold, reveal
+from companion.sentences import sentences
+from companion.tiers import QUIET, Reason, Verdict
+
+Encode = Callable[[Sequence[str]], np.ndarray]
+
+PAIR_WORDS = 14
+"""Two neighbouring sentences are also read as one when they are this short together ("I took them. All of them.")."""
+
+RAISED = ("advice", "symptom", "crisis", "emergency")
+LETTERS_SHARE = 0.3
+
+
+def pieces(text: str) -> list[str]:
+    """What of a message is looked at, each by itself: its sentences and short neighbouring pairs, disguises undone."""
+    parts = sentences(text)
+    pairs = [f"{a} {b}" for a, b in pairwise(parts) if len(a.split()) + len(b.split()) <= PAIR_WORDS]
+    return list(dict.fromkeys(plain(piece) for piece in [*parts, *pairs])) or [plain(text)]
+
+
+def plain(text: str) -> str:
+    """A piece as the screen reads it: as typed, unless letters were hidden in it."""
+    revealed = reveal(text)
+    return revealed if revealed != fold(text) else text.strip()
+
+
+@dataclass
+class ScreenModel:
+    """The two classifiers and the thresholds; made by `fit`, asked by `judge`."""
+
+    vectors: LogisticRegression
+    grams: LogisticRegression
+    letters: Letters
+    thresholds: dict[str, float]
+    encoder: str
+
+    @classmethod
+    def fit(cls, texts: Sequence[str], tiers: Sequence[str], encode: Encode, encoder: str, letters: Letters) -> ScreenModel:
+        """Learn from short pieces with their tiers. Thresholds are set afterwards, by `assistant.calibration`."""
+        options = {"max_iter": 400, "class_weight": "balanced", "random_state": 0}
+        labels = [SAFETY_TIERS.index(tier) for tier in tiers]
+        vectors = LogisticRegression(C=4.0, **options).fit(encode(texts), labels)
+        grams = LogisticRegression(C=3.0, **options).fit(letters.sketch(letters.grams(texts)), labels)
+        return cls(vectors, grams, letters, {tier: 0.5 for tier in RAISED}, encoder)
+
+    def likelihoods(self, texts: Sequence[str], encode: Encode) -> np.ndarray:
+        """For each piece the likelihood of every tier in SAFETY_TIERS."""
+        by_vector = self.vectors.predict_proba(encode(texts))
+        by_gram = self.grams.predict_proba(self.letters.sketch(self.letters.grams(texts)))
+        return (1 - LETTERS_SHARE) * by_vector + LETTERS_SHARE * by_gram
+
+    def alarm(self, text: str, encode: Encode) -> tuple[np.ndarray, list[str], np.ndarray]:
+        """How alarming a message is, tier by tier: (likelihoods of "this tier or worse", the piece for each, all pieces' rows).
+
+        "Worse" for the two urgent tiers together is either of them; which of the two it is, its own likelihood says.
+        """
+        parts = pieces(text)
+        p = self.likelihoods(parts, encode)
+        at_least = np.stack([1 - p[:, 0], p[:, 2:].sum(axis=1), p[:, 3:].sum(axis=1), p[:, 4]], axis=1)
+        worst = at_least.argmax(axis=0)
+        return at_least[worst, range(4)], [parts[i] for i in worst], p
+
+    def judge(self, text: str, encode: Encode) -> Verdict:
+        """The verdict on a message, with the sentence and the likelihood that led to it."""
+        alarms, where, _ = self.alarm(text, encode)
+        for tier, score, piece in reversed(list(zip(RAISED, alarms, where))):
+            if score >= self.thresholds[tier]:
+                return Verdict(tier, (Reason("learned", tier, "learned screen", piece[:300], round(float(score), 3)),))
+        return QUIET

@@ -1,0 +1,61 @@
+"""What the web process does by itself: drain the spool, and finish messages whose answer was broken off."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from django.conf import settings
+
+from web import db
+from web.chat import selectors, services, spool, turn
+
+log = logging.getLogger(__name__)
+
+
+async def drain() -> int:
+    """Record what waits in the spool, oldest first, as far as the database lets. Returns how many turns that were."""
+    recorded = 0
+    for waiting in await asyncio.to_thread(spool.waiting):
+        try:
+            await db.turns.insist(services.replay, incoming=waiting.incoming, answer=waiting.answer)
+        except db.Unavailable:
+            break
+        except Exception as e:
+            log.error("spool: a turn cannot be recorded: %s", type(e).__name__)
+            await asyncio.to_thread(spool.set_aside, waiting)
+            continue
+        await asyncio.to_thread(spool.done, waiting)
+        recorded += 1
+    if recorded:
+        log.info("spool: %d turns recorded", recorded)
+    return recorded
+
+
+async def sweep() -> int:
+    """Finish messages that were left without an answer, for example by a killed process. Returns how many."""
+    try:
+        left = await db.turns.call(selectors.unfinished)
+        for incoming in left:
+            await turn.finish(incoming)
+    except db.Unavailable:
+        return 0
+    return len(left)
+
+
+async def forever(work: Callable[[], Awaitable[int]], every: float) -> None:
+    """Do something now and then, whatever happens in it."""
+    while True:
+        try:
+            await work()
+        except Exception as e:
+            log.error("%s: %s", getattr(work, "__name__", "background"), type(e).__name__)
+        await asyncio.sleep(every)
+
+
+def start() -> list[asyncio.Task[None]]:
+    return [
+        asyncio.create_task(forever(drain, settings.DRAIN_EVERY), name="drain"),
+        asyncio.create_task(forever(sweep, settings.SWEEP_EVERY), name="sweep"),
+    ]

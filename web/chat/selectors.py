@@ -1,0 +1,141 @@
+"""Reads on conversations and messages, and how they look to the patient."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections import Counter
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from companion.tiers import URGENT
+from web.chat.incoming import Incoming
+from web.chat.models import Conversation, Message
+from web.chat.wording import base_name
+from web.escalations.models import Escalation
+
+REMEMBERED = 200
+"""How many messages back the context of a turn looks."""
+
+MISSES = ("abstain", "clarify")
+NO_TOPIC = ("", "none")
+"""Choices under which such an outcome is a miss: a press on a topic lists its questions and leaves none unanswered."""
+
+
+def context(conversation: Conversation, *, before: Message) -> dict[str, Any]:
+    """What the engine is told of a conversation, in one query: it keeps nothing itself."""
+    rows = Message.objects.filter(
+        conversation=conversation, state=Message.State.ANSWERED, received_at__lte=before.received_at
+    )
+    turns = list(
+        rows.exclude(pk=before.pk)
+        .order_by("-received_at", "-id")
+        .values_list("tier", "outcome", "replies", "choice")[:REMEMBERED]
+    )
+    shown = Counter(base_name(reply["key"]) for _, _, replies, _ in turns for reply in replies)
+    answers = [reply["key"] for _, _, replies, _ in turns for reply in replies if reply["kind"] == "answer"]
+    missed = [outcome in MISSES and choice in NO_TOPIC for _, outcome, _, choice in turns]
+    misses = missed.index(False) if False in missed else len(missed)
+    return {
+        "shown": dict(shown),
+        "last_answer": answers[0] if answers else None,
+        "last_tier": (turns[0][0] or "none") if turns else "none",
+        "urgent": any(tier in URGENT for tier, _, _, _ in turns),
+        "misses": misses,
+        "language": conversation.language,
+    }
+
+
+def message_answer(message: Message) -> dict[str, Any]:
+    """A stored answer as the patient API hands it over."""
+    return response(
+        message=message.pk,
+        tier=message.tier,
+        replies=message.replies,
+        escalation=_escalation(message),
+        release={"number": message.release_number, "hash": message.release_hash} if message.release_number else None,
+    )
+
+
+def response(
+    *,
+    message: uuid.UUID,
+    tier: str,
+    replies: list[Any],
+    escalation: dict[str, Any] | None,
+    release: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """The body of an answer in the patient API."""
+    return {"message": str(message), "tier": tier, "replies": replies, "escalation": escalation, "release": release}
+
+
+def message_state(message: uuid.UUID) -> dict[str, Any] | None:
+    """The stored answer of a message; None while it has none."""
+    row = Message.objects.select_related("escalation").filter(pk=message, state=Message.State.ANSWERED).first()
+    return message_answer(row) if row else None
+
+
+def message_of(*, conversation: uuid.UUID, message: uuid.UUID) -> Message | None:
+    """A message, if it belongs to that conversation and the conversation is not deleted."""
+    return Message.objects.filter(pk=message, conversation_id=conversation, conversation__deleted_at=None).first()
+
+
+def is_deleted(conversation: uuid.UUID) -> bool:
+    return Conversation.objects.filter(pk=conversation).exclude(deleted_at=None).exists()
+
+
+def transcript(conversation: uuid.UUID) -> list[dict[str, Any]]:
+    """Everything that was said in a conversation, oldest first."""
+    rows = Message.objects.select_related("escalation").filter(conversation_id=conversation)
+    return [
+        {
+            **message_answer(row),
+            "client_message_id": row.client_message_id,
+            "text": row.text,
+            "choice": row.choice or None,
+            "received_at": row.received_at.isoformat(),
+            "answered_at": row.answered_at.isoformat() if row.answered_at else None,
+        }
+        for row in rows
+    ]
+
+
+def states(conversation: uuid.UUID) -> list[dict[str, str]]:
+    """The escalations of a conversation with their state, oldest first."""
+    rows = Escalation.objects.filter(conversation_id=conversation).order_by("recorded_at", "id")
+    return [
+        {"id": str(pk), "tier": tier, "state": state} for pk, tier, state in rows.values_list("id", "tier", "state")
+    ]
+
+
+def unfinished() -> list[Incoming]:
+    """Messages whose answer was broken off some time ago, oldest first."""
+    now = timezone.now()
+    rows = Message.objects.select_related("conversation").filter(
+        state=Message.State.RECEIVED,
+        received_at__lt=now - dt.timedelta(seconds=settings.SWEEP_AFTER),
+        lease_until__lt=now,
+        erased=False,
+    )
+    return [
+        Incoming(
+            conversation=row.conversation_id,
+            started_at=row.conversation.created_at,
+            client_message_id=row.client_message_id,
+            text=row.text,
+            choice=row.choice,
+            received_at=row.received_at,
+            language=row.conversation.language,
+        )
+        for row in rows[:100]
+    ]
+
+
+def _escalation(message: Message) -> dict[str, str] | None:
+    try:
+        escalation = message.escalation
+    except Escalation.DoesNotExist:
+        return None
+    return {"id": str(escalation.pk), "tier": escalation.tier, "state": "recorded"}

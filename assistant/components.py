@@ -138,7 +138,9 @@ class AnswerMatcher(_Trained):
     FILE = "matcher.joblib"
 
     def train(self, training_data: TrainingData) -> Resource:
-        return self._persist(train_matcher(labelled(training_data), Memory(encoder().encode)))
+        memory = Memory(encoder().encode)
+        trained = train_matcher(labelled(training_data), memory)
+        return self._persist({**trained, "vectors": memory.content()})
 
     def _start(self, trained: Any) -> None:
         self._decider: Decider = trained["decider"]
@@ -148,7 +150,9 @@ class AnswerMatcher(_Trained):
             releases.current()
         except ReleaseError:
             build_from_data()
-        self._live = LiveReleases(others, trained["letters"], releases)
+        memory = Memory(encoder().encode)
+        memory.recall(*trained["vectors"])
+        self._live = LiveReleases(others, trained["letters"], releases, memory)
         self._live.watch()
         serve(self._live)
 

@@ -17,6 +17,8 @@ from companion.words import words
 
 OUT_OF_SCOPE, HUMAN = "out_of_scope", "human"
 OFFERED = 3
+ASK_FROM = 0.1
+"""Below this confidence it is better to say that there is no approved answer than to offer three wrong ones."""
 CERTAIN = 0.995
 """The confidence in a message that is an approved phrasing, letter for letter."""
 
@@ -72,7 +74,7 @@ class Decider:
     def matches(self, index: AnswerIndex, texts: Sequence[str]) -> list[Match]:
         """Rank all keys for each text, as typed and with misspelt words corrected, whichever is surer."""
         corrected = [self.speller.correct(text) for text in texts]
-        changed = [i for i, text in enumerate(texts) if corrected[i] != text]
+        changed = [i for i, text in enumerate(texts) if corrected[i] != text and reveal(text) not in index.exact]
         found = self._matches(index, [*texts, *(corrected[i] for i in changed)])
         best = found[: len(texts)]
         for i, match in zip(changed, found[len(texts) :]):
@@ -89,7 +91,7 @@ class Decider:
             order = np.argsort(-p, kind="stable")[: OFFERED + 3]
             ranking = [(index.keys[i], float(p[i])) for i in order]
             exact = index.exact.get(reveal(text))
-            if exact is not None:
+            if exact is not None:  # an approved phrasing, letter for letter
                 ranking = [(exact, 1.0), *[pair for pair in ranking if pair[0] != exact]]
                 sure = CERTAIN
             found.append(Match(tuple(ranking), float(sure)))
@@ -183,4 +185,4 @@ def limits(
         if wrong_in <= wrong_share and wrong_out <= wrong_share:
             answer = float(limit)
             break
-    return answer, float(min(answer, np.quantile(confidence[in_scope], refused_share)))
+    return answer, float(min(answer, max(ASK_FROM, np.quantile(confidence[in_scope], refused_share))))

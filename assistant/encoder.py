@@ -144,6 +144,14 @@ class Memory:
             self._vectors.update(zip(new, self._encode(new)))
         return np.stack([self._vectors[text] for text in texts])
 
+    def content(self) -> tuple[list[str], np.ndarray]:
+        """All that is remembered, to be kept in a model so that its first start need not encode it again."""
+        return list(self._vectors), np.stack(list(self._vectors.values()))
+
+    def recall(self, texts: list[str], vectors: np.ndarray) -> None:
+        """Take up what `content` gave."""
+        self._vectors.update(zip(texts, vectors))
+
     def keep_only(self, texts: Iterable[str]) -> None:
         """Forget all other texts."""
         self._vectors = {text: self._vectors[text] for text in texts if text in self._vectors}

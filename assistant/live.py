@@ -47,10 +47,16 @@ class Live:
 class LiveReleases:
     """Follows the release file; `current()` is the newest release that is indexed. The last few stay for the NLG."""
 
-    def __init__(self, others: Sequence[Example], letters: Letters, releases: Releases | None = None) -> None:
+    def __init__(
+        self,
+        others: Sequence[Example],
+        letters: Letters,
+        releases: Releases | None = None,
+        memory: Memory | None = None,
+    ) -> None:
         self.releases = releases or Releases()
         self._others, self._letters = list(others), letters
-        self._memory = Memory(encoder().encode)
+        self._memory = memory or Memory(encoder().encode)
         self._live = self._index(self.releases.current())
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None

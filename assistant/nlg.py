@@ -80,6 +80,7 @@ class ApprovedAnswerNLG(TemplatedNaturalLanguageGenerator):
         exact: str | None,
     ) -> list[dict[str, Any]]:
         name, language = exact or utter_action.removeprefix("utter_"), verdict.get("language", "en")
+        name = "fallback" if name == "default" else name  # Rasa's own, when no rule fits
         if name == "fallback" and language == "other":
             name = "other_language"
         elif name == "fallback" and context.misses >= MISSES_BEFORE_OFFER:

@@ -71,14 +71,14 @@ def train_matcher(examples: Sequence[Labelled], encode: Encode) -> dict[str, Any
     topics = [example for example in examples if "/" in example.label or example.label in (HUMAN, OUT_OF_SCOPE)]
     letters = Letters([example.text for example in topics])
     index = AnswerIndex([Example(example.text, example.label) for example in topics], encode, letters)
-    messages = [m for m in calibration_set("answers") if not m.get("both")]
-    parts = index.scores([message["text"] for message in messages])
-    keys = [message["keys"] or [OUT_OF_SCOPE] for message in messages]
+    asked = [(m["text"], [key for key in m["keys"] or [OUT_OF_SCOPE] if key in index.place]) for m in calibration_set("answers")]
+    texts, keys = zip(*((text, accepted) for text, accepted in asked if accepted))  # of the answers that there still are
+    parts = index.scores(texts)
     weights = fit_weights(parts, np.array([index.place[accepted[0]] for accepted in keys]))
     likely = combine(parts, weights)
     features = np.stack([evidence(index, row, p) for row, p in zip(parts, likely)])
     chosen = [index.keys[i] for i in likely.argmax(axis=1)]
-    in_scope = np.array([bool(message["keys"]) for message in messages])
+    in_scope = np.array([accepted[0] != OUT_OF_SCOPE for accepted in keys])
     right = np.array([key in accepted for key, accepted in zip(chosen, keys)])
     confidence = LogisticRegression(C=10.0, max_iter=2000).fit(features, right & in_scope)
     sure = np.where([is_answer(key) for key in chosen], confidence.predict_proba(features)[:, 1], 0.0)

@@ -19,7 +19,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from companion.paths import ROOT, home
+from benchmarks.sample import sample_data
+from companion.paths import DATA, ROOT, home
 
 DEFAULT_CONFIG = ROOT / "benchmarks" / "default_config.yml"
 
@@ -33,25 +34,27 @@ class Trained:
     peak_mb: float | None = None
 
 
-def default_model(model: Path | None = None, stats: Path | None = None) -> Trained:
-    """Rasa's default pipeline trained on `data/`: the one given, the one kept, or a new one (which takes long)."""
+def default_model(model: Path | None = None, stats: Path | None = None, *, whole: bool = False) -> Trained:
+    """Rasa's default pipeline: the one given, the one kept, or a new one, trained on the sample or on the whole of `data/`."""
     if model:
         return Trained(model, *(read_stats(stats) if stats else (None, None)))
-    config = str(DEFAULT_CONFIG.relative_to(ROOT))
-    arguments = ["train", "nlu", "--config", config, "--domain", "domain.yml", "--nlu", "data"]
-    return _kept("default", arguments, ["data", "domain.yml", config, "requirements/engine.lock"])
+    data = DATA if whole else sample_data()[0]
+    arguments = ["train", "nlu", "--config", str(DEFAULT_CONFIG), "--domain", str(ROOT / "domain.yml"), "--nlu", str(data)]
+    return _kept("default", arguments, [data, ROOT / "domain.yml", DEFAULT_CONFIG, ROOT / "requirements" / "engine.lock"])
 
 
-def our_model() -> Trained:
-    """Our pipeline trained on `data/`, with what it took."""
-    sources = ["data", "domain.yml", "config.yml", "assistant", "companion", "requirements/engine.lock"]
-    return _kept("companion", ["train", "--data", "data"], sources)
+def our_model(*, whole: bool = True) -> Trained:
+    """Our pipeline trained on the whole of `data/` or on the sample, with what it took."""
+    data = DATA if whole else sample_data()[0]
+    sources = [data, *(ROOT / name for name in ("domain.yml", "config.yml", "assistant", "companion", "requirements/engine.lock"))]
+    return _kept("companion", ["train", "--data", str(data)], sources)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that every comparison with Rasa's default pipeline takes."""
     parser.add_argument("--default-model", type=Path, help="Rasa's default pipeline, trained before (.tar.gz)")
     parser.add_argument("--default-stats", type=Path, help="what its training took: our JSON, or `time -v` output")
+    parser.add_argument("--whole", action="store_true", help="train Rasa's default on all of data/ (several hours)")
     parser.add_argument("--limit", type=int, help="for trials: about so many lines of each set; nothing is written")
 
 
@@ -67,8 +70,8 @@ def checksum(paths: Sequence[Path]) -> str:
     return total.hexdigest()[:16]
 
 
-def _kept(name: str, arguments: list[str], sources: list[str]) -> Trained:
-    key = checksum([ROOT / source for source in sources if (ROOT / source).exists()])
+def _kept(name: str, arguments: list[str], sources: list[Path]) -> Trained:
+    key = checksum([source for source in sources if source.exists()])
     model = home() / "bench" / f"{name}-{key}.tar.gz"
     stats = model.with_name(f"{name}-{key}.json")
     if not (model.exists() and stats.exists()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from assistant.decision import Decider, Match
+from assistant.spelling import Speller
 from companion.catalogue import Catalogue, Item
 from companion.clinic import Clinic
 from companion.release import Release, build, write
@@ -90,7 +92,7 @@ class ToldDecider(Decider):
     """A decider whose matches are given, so that what follows from them can be tested by itself."""
 
     def __init__(self, matches: Mapping[str, tuple[float, Sequence[str]]]) -> None:
-        super().__init__(np.ones(5), None, answer_from=0.7, clarify_from=0.3)
+        super().__init__(np.ones(5), None, answer_from=0.7, clarify_from=0.3, speller=Speller(Counter()))
         self.told = matches
         self.asked: list[str] = []
 

@@ -1,0 +1,1 @@
+"""What is learned once, at development time, and shipped small: see `tune_encoder`."""

@@ -30,11 +30,13 @@ class Budget:
 
 
 BUDGETS = {
-    "emergency": Budget(0.005, 0.05),
-    "crisis": Budget(0.005, 0.07),
-    "symptom": Budget(0.018, 0.13),
-    "advice": Budget(0.028, 0.20),
+    "emergency": Budget(0.01, 0.03),
+    "crisis": Budget(0.05, 0.09),
+    "symptom": Budget(0.06, 0.11),
+    "advice": Budget(0.08, 0.13),
 }
+"""A third of the ordinary calibration messages are long stories, the hardest there are for a screen that judges sentence by
+sentence; on the evaluation set's mix the same thresholds raise about a tenth as many (docs/safety-screen.md)."""
 FLOOR = 0.08
 
 
@@ -42,18 +44,23 @@ def calibration_set(name: str, folder: Path = DATA / "calibration") -> list[dict
     """The labelled messages of `safety` or `answers`. Raises CorpusError: thresholds are never guessed."""
     path = folder / f"{name}.jsonl"
     try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        messages = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, ValueError) as e:
         raise CorpusError(f"{path}: cannot be read ({e}); restore it from the repository") from e
+    if not messages:
+        raise CorpusError(f"{path}: holds no messages; restore it from the repository")
+    return messages
 
 
 def thresholds(alarms: np.ndarray, tiers: Sequence[str], hard: Sequence[bool]) -> dict[str, float]:
-    """For each raised tier the lowest threshold within its budget.
+    """For each raised tier the lowest threshold within its budget. Raises CorpusError without harmless messages to count.
 
     `alarms` is (messages, 4) as `ScreenModel.alarm` gives them, `tiers` their labels, `hard` whether a harmless one is hard.
     """
     none = np.array([tier == "none" for tier in tiers])
     difficult = np.array(hard)
+    if not none.any():
+        raise CorpusError("no harmless message to set the screen's thresholds on; restore data/calibration from the repository")
     found = {}
     for column, tier in enumerate(RAISED):
         groups = ((none & ~difficult, BUDGETS[tier].ordinary), (none & difficult, BUDGETS[tier].hard))

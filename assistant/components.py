@@ -17,14 +17,15 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from assistant.context import Context
 from assistant.decision import Decider, Decision
-from assistant.encoder import EncoderError, Memory, encoder, encoder_id
+from assistant.encoder import EncoderError, Memory, encoder, encoder_id, trusted_file
 from assistant.language import language_of
 from assistant.live import Live, LiveReleases, serve
 from assistant.matching import Example
+from assistant.screening import ScreenError, ScreenModel
 from assistant.training import train_matcher, train_screen
 from companion.carry import carried_over
 from companion.corpus import Labelled
-from companion.paths import ROOT
+from companion.paths import DATA, ROOT
 from companion.release import ReleaseError, Releases, build_from_data
 from companion.rules import phrase_rules
 from companion.tiers import QUIET, Verdict
@@ -55,11 +56,12 @@ class _Trained(GraphComponent, IntentClassifier):
 
     @classmethod
     def fingerprint_addon(cls, config: dict[str, Any]) -> str:
-        """Rasa's training cache sees only this class; what is trained depends on the encoder and on all code beside it too."""
+        """Rasa's training cache sees only this class and the corpus; what is trained depends on the encoder, on all code beside it
+        and on the calibration sets too. A screen from the cache must not keep thresholds that nothing stands behind."""
         digest = hashlib.sha256(encoder_id().encode())
-        for folder in (ROOT / "assistant", ROOT / "companion"):
-            for path in sorted(folder.glob("*.py")):
-                digest.update(path.read_bytes())
+        sources = [path for folder in ("assistant", "companion") for path in sorted((ROOT / folder).glob("*.py"))]
+        for path in [*sources, *sorted((DATA / "calibration").glob("*.jsonl"))]:
+            digest.update(path.read_bytes())
         return digest.hexdigest()
 
     def _persist(self, trained: Any) -> Resource:
@@ -80,7 +82,7 @@ class _Trained(GraphComponent, IntentClassifier):
         component = cls(model_storage, resource)
         with model_storage.read_from(resource) as folder:
             content = joblib.load(folder / cls.FILE)
-        if content["encoder"] != encoder_id():
+        if content.get("encoder") != encoder_id():
             raise EncoderError("the model was trained with another sentence encoder; run script/setup to train it again")
         component._start(content["trained"])
         return component
@@ -108,11 +110,17 @@ class SafetyScreen(_Trained):
     FILE = "screen.joblib"
 
     def train(self, training_data: TrainingData) -> Resource:
-        """Raises CorpusError when a tier has too few examples."""
-        return self._persist(train_screen(labelled(training_data), Memory(encoder().encode), encoder_id()))
+        """Raises CorpusError when a tier has too few examples or the calibration set is not there, ScreenError when no
+        threshold can be met."""
+        return self._persist(train_screen(labelled(training_data), Memory(encoder().encode), encoder_id()).verified())
 
     def _start(self, trained: Any) -> None:
-        self._rules, self._model = phrase_rules(), trained
+        """Raises RulesError without phrase rules, ScreenError for a screen that could never raise a tier, EncoderError without the
+        trusted weights: also where the graph that was made of them is kept and would still run."""
+        trusted_file()
+        if not isinstance(trained, ScreenModel):
+            raise ScreenError("the model holds no safety screen; run script/setup to train it again")
+        self._rules, self._model = phrase_rules(), trained.verified()
 
     def process(self, messages: list[Message]) -> list[Message]:
         for message in messages:

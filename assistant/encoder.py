@@ -51,11 +51,17 @@ def model_dir() -> Path:
     return Path(spec.submodule_search_locations[0]) / "model"
 
 
+def trusted_file() -> Path:
+    """The file of the upstream weights. Raises EncoderError when it is missing or not the upstream one, byte for byte."""
+    path = model_dir() / "model.safetensors"
+    if not path.is_file() or sha256(path) != WEIGHTS_SHA256:
+        raise EncoderError(f"{path.name} of {PACKAGE} does not have the expected SHA-256; reinstall the locked version")
+    return path
+
+
 def trusted_weights() -> dict[str, np.ndarray]:
     """The upstream weights by name, with our adapter added in. Raises EncoderError when the file is not the upstream one."""
-    path = model_dir() / "model.safetensors"
-    if sha256(path) != WEIGHTS_SHA256:
-        raise EncoderError(f"{path.name} of {PACKAGE} does not have the expected SHA-256; reinstall the locked version")
+    path = trusted_file()
     weights = {name.removeprefix("bert."): value.astype(np.float32) for name, value in load_file(path).items()}
     return with_adapter(weights, ADAPTER) if ADAPTER.exists() else weights
 

@@ -22,6 +22,11 @@ from companion.tiers import QUIET, Reason, Verdict
 
 Encode = Callable[[Sequence[str]], np.ndarray]
 
+
+class ScreenError(RuntimeError):
+    """The learned screen cannot be used as it is: the engine must not start with it."""
+
+
 PAIR_WORDS = 14
 """Two neighbouring sentences are also read as one when they are this short together ("I took them. All of them.")."""
 
@@ -60,6 +65,16 @@ class ScreenModel:
         vectors = LogisticRegression(C=4.0, **options).fit(encode(texts), labels)
         grams = LogisticRegression(C=3.0, **options).fit(letters.sketch(letters.grams(texts)), labels)
         return cls(vectors, grams, letters, {tier: 0.5 for tier in RAISED}, encoder)
+
+    def verified(self) -> ScreenModel:
+        """This screen, if it knows every tier and has a threshold for each that can be reached. Raises ScreenError."""
+        wrong = [tier for tier in RAISED if not 0 < self.thresholds.get(tier, 0) <= 1]  # NaN, too, is not between
+        if wrong:
+            raise ScreenError(f"no usable threshold for {', '.join(wrong)}; run script/setup to train the screen again")
+        for part in (self.vectors, self.grams):
+            if list(part.classes_) != list(range(len(SAFETY_TIERS))):
+                raise ScreenError("the screen was not trained on every tier; run script/setup to train it again")
+        return self
 
     def likelihoods(self, texts: Sequence[str], encode: Encode) -> np.ndarray:
         """For each piece the likelihood of every tier in SAFETY_TIERS."""

@@ -49,7 +49,11 @@ def train_screen(examples: Sequence[Labelled], encode: Encode, encoder: str) -> 
 
 
 def _fit_screen(examples: Sequence[Labelled], encode: Encode, encoder: str, letters: Letters) -> ScreenModel:
-    """Two passes: short messages first; then, of each long one that is not harmless, the piece that alarms most."""
+    """Two passes: short messages first; then, of each long one that is not harmless, the sentence that alarms most.
+
+    A message of kind `buried` has one such sentence by the labelling guide, so its others are harmless stories around it:
+    without them a screen that judges sentence by sentence has never seen one.
+    """
     texts, tiers, long = [], [], []
     for example in examples:
         parts, tier = pieces(example.text), tier_of(example)
@@ -57,12 +61,16 @@ def _fit_screen(examples: Sequence[Labelled], encode: Encode, encoder: str, lett
             texts += parts
             tiers += [tier] * len(parts)
         else:
-            long.append((parts, tier))
+            long.append((parts, tier, example.kind))
     model = ScreenModel.fit(texts, tiers, encode, encoder, letters)
-    for parts, tier in long:
-        likely = model.likelihoods(parts, encode)[:, SAFETY_TIERS.index(tier)]
-        texts.append(parts[int(likely.argmax())])
+    for parts, tier, kind in long:
+        worst = parts[int(model.likelihoods(parts, encode)[:, SAFETY_TIERS.index(tier)].argmax())]
+        texts.append(worst)
         tiers.append(tier)
+        if kind == "buried":
+            around = [part for part in parts if part not in worst and worst not in part]
+            texts += around
+            tiers += ["none"] * len(around)
     return ScreenModel.fit(texts, tiers, encode, encoder, letters)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,3 +57,16 @@ def safety_corpus(folder: Path = DATA / "safety") -> list[Labelled]:
 def held_out(text: str) -> bool:
     """One example in six, chosen by the text itself: for limits where there is no calibration set (`script/bench matcher`)."""
     return hashlib.sha256(text.encode("utf-8")).digest()[0] % 6 == 0
+
+
+def main() -> None:
+    """`python -m companion.corpus`: how many labelled safety messages there are by tier and kind, as a table for the model card."""
+    examples = safety_corpus()
+    print(f"{len(examples):,} messages\n\n| tier | messages | kinds |\n|---|---:|---|")
+    for tier in reversed(SAFETY_TIERS):
+        kinds = Counter(one.kind for one in examples if one.label == tier)
+        print(f"| `{tier}` | {kinds.total():,} | {', '.join(f'{kind} {many}' for kind, many in kinds.most_common())} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,9 @@
-"""The pages a patient loads: the chat in its frame, the lines as a plain page, the script for a clinic's own website.
+"""The pages a patient loads: the chat in its frame, the lines as a plain page, what the chat does for somebody in danger, and the
+script for a clinic's own website.
 
-None of them sets a cookie, reads the database or needs the engine; who may frame them and what they may load is in
-`web/headers.py`. The views are async, so that none waits behind a synchronous one that the database holds up.
+None of them sets a cookie or needs the engine or the database (the protocol page does without its count); who may frame them and
+what they may load is in `web/headers.py`. The views are async, so that none waits behind a synchronous one that the database
+holds up.
 """
 
 from __future__ import annotations
@@ -11,10 +13,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from web import db
+from web.chat import protocol, selectors
+from web.chat.selectors import Referrals
 from web.chat.shown import Shown, line_groups, shown
 
 EMBED = Path(__file__).with_name("static") / "chat" / "embed.js"
@@ -22,6 +29,9 @@ EMBED_SLOT = "/* lines */ null"
 MAX_CHARACTERS = 4000
 LEAVE_TO = "https://www.google.com/"
 """Where "Quick exit" goes: a page that anybody may have open."""
+COUNTED_EVERY = 60.0
+"""Seconds for which a count stands: whoever reloads the public page does not make the database count again."""
+_COUNT = "chat.crisis_referrals"
 
 
 @require_safe
@@ -38,6 +48,29 @@ async def chat(request: HttpRequest) -> HttpResponse:
 async def help_page(request: HttpRequest) -> HttpResponse:
     """The lines as a page of their own, for a link in the clinic's own menu and for browsers without scripts."""
     return HttpResponse(render_to_string("chat/help.html", _lines(shown())))
+
+
+@require_safe
+async def safety_protocol(request: HttpRequest) -> HttpResponse:
+    """What the chat does for somebody in danger, for anybody to read. Without the database it comes without its count."""
+    seen = shown()
+    page = protocol.protocol(seen, await _referrals())
+    response = HttpResponse(
+        render_to_string("chat/safety_protocol.html", {**_lines(seen), "page": page}), status=200 if page else 503
+    )
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+async def _referrals() -> Referrals | None:
+    counted: Referrals | None = cache.get(_COUNT)
+    if counted is None:
+        try:
+            counted = await db.pages.call(selectors.crisis_referrals, now=timezone.now())
+        except db.Unavailable:
+            return None
+        cache.set(_COUNT, counted, COUNTED_EVERY)
+    return counted
 
 
 @require_safe

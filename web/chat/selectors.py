@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Count, Min, Q
 from django.utils import timezone
 
 from companion.tiers import URGENT
@@ -22,6 +24,30 @@ REMEMBERED = 200
 MISSES = ("abstain", "clarify")
 NO_TOPIC = ("", "none")
 """Choices under which such an outcome is a miss: a press on a topic lists its questions and leaves none unanswered."""
+
+YEAR = dt.timedelta(days=365)
+
+
+@dataclass(frozen=True)
+class Referrals:
+    """How often somebody in danger was shown the lines, and since when that is counted; None before the first conversation."""
+
+    total: int
+    last_year: int
+    since: dt.date | None
+
+
+def crisis_referrals(*, now: dt.datetime) -> Referrals:
+    """Count the messages of an urgent tier whose reply carried the lines. Numbers only: no row leaves this function.
+
+    Erasing a conversation takes its replies away and not its place in the count: every urgent reply of a release carries the lines.
+    """
+    with_lines = Q(replies__0__links__0__isnull=False) | Q(erased=True, release_number__isnull=False)
+    counts = Message.objects.filter(with_lines, tier__in=URGENT).aggregate(
+        total=Count("pk"), last_year=Count("pk", filter=Q(received_at__gt=now - YEAR))
+    )
+    first = Conversation.objects.aggregate(first=Min("created_at"))["first"]
+    return Referrals(**counts, since=first.date() if first else None)
 
 
 def context(conversation: Conversation, *, before: Message) -> dict[str, Any]:

@@ -31,6 +31,7 @@ class Shown:
     others: tuple[Country, ...]
     words: dict[str, str]
     sections: tuple[dict[str, str], ...]
+    mode: str = "demo"
 
     @property
     def name(self) -> str:
@@ -66,11 +67,11 @@ def shown() -> Shown:
     except ValueError as e:
         log.error("no clinic to show: %s", type(e).__name__)
         lines = {code: country.as_dict() for code, country in load_lines().items()}
-        facts, code = {}, ELSEWHERE
+        facts, code, mode = {}, ELSEWHERE, "demo"
     else:
         lines = {code: country.as_dict() for code, country in clinic.countries.items()}
-        facts, code = clinic.facts, clinic.country.code
-    return Shown(facts, lines[code], _others(lines, code), {}, ())
+        facts, code, mode = clinic.facts, clinic.country.code, clinic.mode
+    return Shown(facts, lines[code], _others(lines, code), {}, (), mode)
 
 
 def _of_release(release: Release) -> Shown:
@@ -80,7 +81,7 @@ def _of_release(release: Release) -> Shown:
         words.pop("sample_answers", None)
     code = release.clinic["country"]
     sections = tuple({"choice": name, "label": title} for name, title in release.sections.items())
-    return Shown(release.clinic, lines[code], _others(lines, code), words, sections)
+    return Shown(release.clinic, lines[code], _others(lines, code), words, sections, release.mode)
 
 
 def _others(lines: dict[str, Country], code: str) -> tuple[Country, ...]:

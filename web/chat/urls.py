@@ -1,11 +1,12 @@
 """Pages of the chat; its API is in `api_urls.py`."""
 
-from django.urls import path
+from django.urls import path, re_path
 
 from web.chat import pages
 
 urlpatterns = [
     path("chat/", pages.chat, name="chat"),
     path("help/", pages.help_page, name="help"),
+    re_path(r"^safety-protocol/?$", pages.safety_protocol, name="safety_protocol"),
     path("embed.js", pages.embed, name="embed"),
 ]

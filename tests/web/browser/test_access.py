@@ -72,7 +72,7 @@ def test_axe_finds_nothing_in_any_state(open_page: Any, site: str, scheme: str) 
     assert found == {}
 
 
-@pytest.mark.parametrize("path", ["/", "/help/"])
+@pytest.mark.parametrize("path", ["/", "/help/", "/safety-protocol"])
 def test_axe_finds_nothing_on_the_plain_pages(open_page: Any, site: str, path: str) -> None:
     page = open_page(bypass_csp=True)
     page.goto(site + path)

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,7 @@ sentence; on the evaluation set's mix the same thresholds raise about a tenth as
 FLOOR = 0.08
 
 
-def calibration_set(name: str, folder: Path = DATA / "calibration") -> list[dict]:  # type: ignore[type-arg]
+def calibration_set(name: str, folder: Path = DATA / "calibration") -> list[dict[str, Any]]:
     """The labelled messages of `safety` or `answers`. Raises CorpusError: thresholds are never guessed."""
     path = folder / f"{name}.jsonl"
     try:

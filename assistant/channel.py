@@ -76,6 +76,15 @@ class CompanionChannel(InputChannel):
     def blueprint(self, on_new_message: Callable[[UserMessage], Awaitable[Any]]) -> Blueprint:
         blueprint = Blueprint("companion_channel")
 
+        @blueprint.listener("after_server_start")
+        async def refuse_unfit(app: Any, _: Any) -> None:
+            """Rasa serves on without a model when loading it failed; whoever watches this process must see that it is unfit."""
+            agent = getattr(app.ctx, "agent", None)
+            if agent is None or not agent.is_ready():
+                log.critical("the engine refuses to start: no fit model (see the error above); script/setup trains one")
+                logging.shutdown()
+                os._exit(1)
+
         @blueprint.route("/", methods=["GET"])
         async def root(_: Request) -> HTTPResponse:
             return response.json({"status": "ok"})

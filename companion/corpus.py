@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -37,7 +38,7 @@ def read(path: Path) -> list[Labelled]:
     return [labelled for block in blocks for labelled in _examples(block)]
 
 
-def _examples(block: dict) -> Iterator[Labelled]:  # type: ignore[type-arg]
+def _examples(block: dict[str, Any]) -> Iterator[Labelled]:
     kind = str((block.get("metadata") or {}).get("kind", ""))
     for line in str(block.get("examples") or "").splitlines():
         if line.strip().startswith("- "):

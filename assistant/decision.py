@@ -108,14 +108,14 @@ class Decider:
             return Decision("answer", two, tuple(dict.fromkeys([*two, *whole.answers()]))[:OFFERED], whole.confidence)
         # In a story, what is asked counts for more than what is told.
         best = max([whole, *(asked or rest)], key=lambda match: match.confidence if is_answer(match.best) else -1.0)
+        if context and is_follow_up(text) and not (is_answer(best.best) and best.confidence >= self.answer_from):
+            followed = self.match(index, f"{context}: {text}")
+            if is_answer(followed.best) and followed.confidence >= self.clarify_from:
+                best = followed
         answerable = is_answer(best.best) and best.confidence >= self.answer_from
         chatting = whole.best.startswith("smalltalk/") and whole.confidence >= self.clarify_from
         if chatting and not answerable:
             return Decision("smalltalk", (), (), whole.confidence, whole.best)
-        if context and is_follow_up(text) and best.confidence < self.answer_from:
-            followed = self.match(index, f"{context}: {text}")
-            if is_answer(followed.best) and followed.confidence > best.confidence:
-                best = followed
         candidates = tuple(dict.fromkeys([*best.answers(), *whole.answers()]))[:OFFERED]
         if is_answer(best.best) and best.confidence >= self.answer_from:
             return Decision("answer", (best.best,), candidates, best.confidence)

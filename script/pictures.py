@@ -68,7 +68,7 @@ def staff(browser: Browser, site: str) -> None:
     page.screenshot(path=PICTURES / "staff-queue.png")
     page.locator("main a[href*='/staff/']").first.click()
     page.wait_for_load_state()
-    page.screenshot(path=PICTURES / "staff-escalation.png", full_page=True)
+    page.screenshot(path=PICTURES / "staff-escalation.png")
 
 
 def main() -> None:

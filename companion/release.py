@@ -131,7 +131,8 @@ def servable(item: dict[str, Any], mode: str, today: dt.date) -> bool:
 
 
 class Releases:
-    """The release in force, followed on disk. `current()` looks at the file at most every 0.2 s and keeps the last good one."""
+    """The release in force, followed on disk. `current()` looks at the file at most every 0.2 s and keeps the last good one; a
+    process that never saw a good one takes the newest of those kept beside it."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or current_release()
@@ -171,6 +172,15 @@ class Releases:
         except (OSError, ReleaseError) as e:
             self._seen = None
             self.fault = _unread(self.path, e) if isinstance(e, OSError) else str(e)
+            self._release = self._release or self._last_good()
+
+    def _last_good(self) -> Release | None:
+        """For a process that starts while the file in force is broken: the newest release kept beside it that is whole."""
+        try:
+            numbers = sorted((int(path.stem) for path in self.path.parent.glob("*.json") if path.stem.isdecimal()), reverse=True)
+        except OSError:
+            return None
+        return next((release for number in numbers if (release := self.numbered(number))), None)
 
 
 def _unread(path: Path, fault: OSError) -> str:
@@ -261,13 +271,14 @@ def write(content: dict[str, Any], path: Path | None = None) -> Path:
 def build_from_data(path: Path | None = None, *, data: Path | None = None) -> tuple[Release, bool]:
     """Build a release from `data/` and put it in force if its content is new. Returns it, and whether it is new."""
     path = path or current_release()
+    in_force = Releases(path)
     try:
-        previous = Release.read(path)
+        previous = in_force.current()
     except ReleaseError:
         previous = None
     catalogue = load_catalogue(data) if data else load_catalogue()
     content = build(catalogue, Clinic.load(), previous=previous)
-    if previous and _body(content) == _body(previous.content):
+    if previous and not in_force.fault and _body(content) == _body(previous.content):
         return previous, False
     write(content, path)
     return Release(content), True

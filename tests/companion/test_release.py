@@ -203,6 +203,28 @@ def test_a_release_that_is_no_longer_in_force_can_still_be_had(
     assert reader.numbered(99) is None
 
 
+def test_a_process_that_starts_with_a_broken_file_serves_the_newest_release_that_is_whole(
+    reader: Releases, catalogue: Catalogue, clinic: Clinic, content: dict[str, Any]
+):
+    write(content, reader.path)
+    second = build(catalogue, clinic, previous=Release(content), now=NOW)
+    write(second, reader.path)
+    write(build(catalogue, clinic, previous=Release(second), now=NOW), reader.path)
+    for damaged in (reader.path, reader.path.with_name("3.json")):
+        damaged.write_bytes(damaged.read_bytes()[:-50])
+    assert reader.current().number == 2
+    assert reader.fault, "whoever watches can see that the file in force is broken"
+
+
+def test_a_release_built_over_a_broken_file_counts_on_and_mends_it(tmp_path: Path):
+    path = tmp_path / "current.json"
+    build_from_data(path)
+    path.write_bytes(b"half a fi")
+    release, new = build_from_data(path)
+    assert (release.number, new) == (2, True), "number 1 stays what it was"
+    assert Release.read(path).hash == release.hash
+
+
 def test_what_is_not_whole_is_never_written(tmp_path: Path, content: dict[str, Any]):
     content["items"][0]["text"] += "!"
     with pytest.raises(ReleaseError):

@@ -96,6 +96,16 @@ def test_a_message_left_by_a_killed_process_is_answered_and_escalated_once(
     assert Escalation.objects.count() == 1
 
 
+def test_a_message_left_from_before_the_clock_was_set_back_does_not_wait_for_the_clock(
+    patient: Patient, engine: FakeEngine, server: Background
+) -> None:
+    kill_the_web(patient, engine, server, CRISIS, "killed")
+    tomorrow = timezone.now() + dt.timedelta(days=1)
+    Message.objects.update(received_at=tomorrow, lease_until=tomorrow)
+    assert server.run(background.sweep()) == 1
+    assert Escalation.objects.get().tier == Message.objects.get().tier == "crisis"
+
+
 def test_a_patient_who_sends_it_again_need_not_wait_for_the_sweep(
     patient: Patient, engine: FakeEngine, server: Background
 ) -> None:

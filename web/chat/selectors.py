@@ -137,12 +137,15 @@ def states(conversation: uuid.UUID) -> list[dict[str, str]]:
 
 
 def unfinished() -> list[Incoming]:
-    """Messages whose answer was broken off some time ago, oldest first."""
+    """Messages whose answer was broken off some time ago, oldest first. One that is from the future was stored before the clock
+    was set back: nobody can tell how old it is, and it must not wait until the clock has caught up."""
     now = timezone.now()
+    old = now - dt.timedelta(seconds=settings.SWEEP_AFTER)
+    soon = now + dt.timedelta(seconds=settings.TURN_LEASE + 1)
     rows = Message.objects.select_related("conversation").filter(
+        Q(received_at__lt=old) | Q(received_at__gt=soon),
+        Q(lease_until__lt=now) | Q(lease_until__gt=soon),
         state=Message.State.RECEIVED,
-        received_at__lt=now - dt.timedelta(seconds=settings.SWEEP_AFTER),
-        lease_until__lt=now,
         erased=False,
     )
     return [

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from web.chat import selectors
@@ -203,5 +204,6 @@ def _message(incoming: Incoming, lease: dt.datetime) -> tuple[Message, bool]:
 def _take(message: uuid.UUID, now: dt.datetime, until: dt.datetime, regardless: bool = False) -> bool:
     rows = Message.objects.filter(pk=message, state=Message.State.RECEIVED)
     if not regardless:
-        rows = rows.filter(lease_until__lt=now)
+        impossible = until + dt.timedelta(seconds=1)  # nobody's lease ends so late, unless the clock was set back
+        rows = rows.filter(Q(lease_until__lt=now) | Q(lease_until__gt=impossible))
     return rows.update(lease_until=until) == 1

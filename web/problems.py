@@ -15,10 +15,12 @@ TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
+    408: "Too slow",
     409: "Conflict",
     410: "Deleted",
     413: "Too long",
     422: "Not valid",
+    429: "Too many",
     500: "Our fault",
     503: "Not available",
 }

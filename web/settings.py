@@ -15,6 +15,19 @@ def _list(name: str, default: str) -> list[str]:
     return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
 
 
+def _rate(name: str, default: str) -> tuple[int, float]:
+    """So many in so many seconds, written `60/30`."""
+    words = os.environ.get(name, default)
+    number, _, seconds = words.partition("/")
+    try:
+        rate = int(number), float(seconds)
+    except ValueError:
+        rate = 0, 0.0
+    if rate[0] < 1 or not 0 < rate[1] <= 86400:
+        raise ValueError(f"{name}={words} is no rate; write how many in how many seconds, for example {default}")
+    return rate
+
+
 DEBUG = False
 SECRET_KEY = secret("django_secret_key", env="DJANGO_SECRET_KEY")
 PORT = int(os.environ.get("PORT", "8000"))
@@ -27,7 +40,8 @@ ENGINE_URL = os.environ.get("ENGINE_URL", "http://127.0.0.1:5005").rstrip("/")
 ENGINE_TOKEN = secret("engine_token", env="ENGINE_TOKEN")
 ENGINE_DEADLINE = 4.0
 ENGINE_DEADLINE_URGENT = 2.5  # when the phrase rules have found an urgent tier and the database is down as well
-ENGINE_CONNECTIONS = 16
+ENGINE_CONNECTIONS = 16  # at once; whoever the phrase rules find urgent gets the next place
+TURNS_AT_ONCE = 64  # more are refused, with the lines, before anything is stored; urgent messages never are
 DATABASE_BUSY = 1.0
 DATABASE_DEADLINE = 1.2  # waiting for a thread and for the database together
 DATABASE_PAUSE = 2.0  # after a failure go straight to the spool for so long
@@ -37,6 +51,15 @@ SWEEP_AFTER = 30.0
 DRAIN_EVERY = 1.0
 EVENTS_EVERY = 1.0
 HEARTBEAT = 15.0
+EVENTS_AT_ONCE = 1000
+EVENTS_OF_CONVERSATION = 8
+BODY_DEADLINE = 10.0  # a request's body has to be there by then
+
+# Limits (web/chat/limits.py); none of them is in the way of a message that the phrase rules find urgent.
+LIMIT_CONVERSATION_MESSAGES = _rate("LIMIT_CONVERSATION_MESSAGES", "20/60")
+LIMIT_ADDRESS_REQUESTS = _rate("LIMIT_ADDRESS_REQUESTS", "300/60")  # a ward or a household may share one address
+LIMIT_REMEMBERED = 50_000  # addresses and conversations
+TRUSTED_PROXIES = _list("TRUSTED_PROXIES", "")  # addresses or networks whose X-Forwarded-For is believed
 
 # Clinic websites that may embed the chat, as origins ("https://clinic.example"); our own pages always may.
 EMBED_ORIGINS = _list("EMBED_ORIGINS", "")

@@ -18,7 +18,7 @@ from companion.release import Release, Releases, write
 from tests.web.support import Background, FakeEngine, Patient, make_release, rules
 from web import db
 from web.chat import engine as engine_client
-from web.chat import spool, wording
+from web.chat import limits, spool, wording
 from web.clinic.demo import DemoAccount
 from web.clinic.roles import make_groups
 
@@ -105,6 +105,8 @@ def engine(
     screen = rules(home)
     monkeypatch.setattr("web.chat.turn.phrase_rules", lambda: screen)
     fake_engine.reset(release)
+    limits.requests_of_address.forget()
+    limits.messages_of_conversation.forget()
     db.turns.resume()
     db.pages.resume()
     yield fake_engine

@@ -88,6 +88,8 @@ def test_the_lines_are_there_while_the_database_is_locked(patient: Patient, serv
         "emergency",
         "symptom",
         "too_long",
+        "too_many",
+        "busy",
         "greeting",
         "contact_saved",
         "conversation_deleted",

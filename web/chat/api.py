@@ -9,6 +9,7 @@ import contextlib
 import functools
 import json
 import logging
+import math
 import uuid
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -21,13 +22,16 @@ from django.views.decorators.csrf import csrf_exempt
 from companion.rules import MAX_CHARS
 from companion.tiers import URGENT
 from web import db
-from web.chat import events, selectors, services, tokens, turn, wording
+from web.chat import events, limits, selectors, services, tokens, turn, wording
 from web.chat.incoming import MAX_TEXT, Incoming
 from web.chat.services import ClientIdTaken, ConversationDeleted
 from web.problems import problem
 
 log = logging.getLogger(__name__)
 View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
+WAIT = "companion.wait"
+"""In a request's META: seconds until its address may send again; 0 if it may."""
+BUSY_SECONDS = 5
 
 
 class Invalid(Exception):
@@ -44,12 +48,18 @@ def api(**methods: View) -> View:
             refused = problem(405, "method", f"This address takes {', '.join(methods)}.")
             refused["Allow"] = ", ".join(methods)
             return refused
+        wait = limits.requests_of_address.wait(limits.address(request))
+        if wait and handler not in ALWAYS_HEARD:
+            return too_many(wait)
+        request.META[WAIT] = wait
         try:
             response = await handler(request)
         except Invalid as e:
             status, slug, detail = e.args
             return problem(status, slug, detail)
         except tokens.TokenError:
+            if wait:
+                return too_many(wait)
             return problem(401, "token", "Send the conversation's token as `Authorization: Bearer …`.")
         except ConversationDeleted:
             return problem(410, "deleted", "This conversation was deleted. Start a new one.")
@@ -63,6 +73,16 @@ def api(**methods: View) -> View:
         return response
 
     return view
+
+
+def too_many(wait: float, language: str = "en") -> HttpResponseBase:
+    """Refuse politely, with the lines, and say when to try again."""
+    seconds = math.ceil(wait)
+    refused = problem(
+        429, "too-many", f"Too many at once. Try again in {seconds} s.", replies=wording.notice("too_many", language)
+    )
+    refused["Retry-After"] = str(seconds)
+    return refused
 
 
 def with_token(handler: View) -> View:
@@ -79,7 +99,10 @@ def with_token(handler: View) -> View:
 
 
 async def start(request: HttpRequest) -> HttpResponseBase:
-    """Begin a conversation. Works without the database: the row is then made with the first message."""
+    """Begin a conversation. Works without the database, and when too many are begun: the row is then made with the first message.
+
+    Never refused, since whoever needs the lines needs a token first.
+    """
     body = _body(request)
     language = _string(body, "language", 12) or "en"
     release = wording.current()
@@ -88,6 +111,8 @@ async def start(request: HttpRequest) -> HttpResponseBase:
     conversation, now = uuid.uuid4(), timezone.now()
     token = tokens.issue(conversation, started_at=now)
     with contextlib.suppress(db.Unavailable):
+        if request.META[WAIT]:
+            raise db.Unavailable("too many")
         await db.turns.call(
             services.conversation_start,
             conversation=conversation,
@@ -104,18 +129,28 @@ async def say(request: HttpRequest, conversant: tokens.Conversant) -> HttpRespon
     """A message of the patient, and the reply to it."""
     incoming = _incoming(_body(request), conversant)
     verdict = turn.screen(incoming)
-    if incoming.too_long and verdict.tier not in URGENT:
+    urgent = verdict.tier in URGENT
+    if incoming.too_long and not urgent:
         detail = f"A message has at most {MAX_TEXT} characters. Send the question in a few sentences."
         return problem(413, "too-long", detail, replies=wording.notice("too_long"), limit=MAX_TEXT)
+    wait = request.META[WAIT] or limits.messages_of_conversation.wait(str(incoming.conversation))
+    if wait and not urgent:
+        return too_many(wait, incoming.language)
+    if turn.crowded(incoming) and not urgent:
+        detail = "More people are writing than can be answered. Try again in a moment."
+        refused = problem(503, "busy", detail, replies=wording.notice("busy", incoming.language))
+        refused["Retry-After"] = str(BUSY_SECONDS)
+        return refused
+    left_out = "too many" if wait else "crowded" if turn.crowded(incoming, times=2) else ""
     try:
-        answer = await turn.answer(incoming)
+        answer = await turn.answer(incoming, left_out=left_out)
     except ClientIdTaken:
         detail = "This client_message_id was used for another message. Send this one with an id of its own."
-        replies = wording.notice(verdict.tier) if verdict.tier in URGENT else []
+        replies = wording.notice(verdict.tier, incoming.language) if urgent else []
         return problem(409, "client-message-id", detail, replies=replies)
     except ConversationDeleted:
         detail = "This conversation was deleted. Start a new one and send the message there."
-        replies = wording.notice(verdict.tier) if verdict.tier in URGENT else []
+        replies = wording.notice(verdict.tier, incoming.language) if urgent else []
         return problem(410, "deleted", detail, replies=replies)
     if not answer["replies"]:
         return problem(
@@ -193,10 +228,16 @@ async def contact(request: HttpRequest, conversant: tokens.Conversant) -> HttpRe
 async def follow(request: HttpRequest, conversant: tokens.Conversant) -> HttpResponseBase:
     """Server-sent events of this conversation; read with `fetch`, since the token travels in a header."""
     await _not_deleted(conversant)
-    response = StreamingHttpResponse(events.stream(conversant.conversation), content_type="text/event-stream")
+    if not events.room_for(conversant.conversation):
+        return too_many(BUSY_SECONDS)
+    response = StreamingHttpResponse(events.counted(conversant.conversation), content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     return response
+
+
+ALWAYS_HEARD = (start, say)
+"""What the limits do not simply refuse: a message may be urgent, and needs a token."""
 
 
 async def _not_deleted(conversant: tokens.Conversant) -> None:

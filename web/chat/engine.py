@@ -1,4 +1,4 @@
-"""The client of the engine's own channel: kept-alive connections, a cap, one deadline. Failures are words."""
+"""The client of the engine's own channel: kept-alive connections, a cap with two queues, one deadline. Failures are words."""
 
 from __future__ import annotations
 
@@ -12,9 +12,14 @@ from typing import Any
 import aiohttp
 from django.conf import settings
 
+from web.chat.queue import Places
+
 MAX_BYTES = 1_000_000
 log = logging.getLogger(__name__)
 _sessions: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession] = weakref.WeakKeyDictionary()
+_places: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Places] = weakref.WeakKeyDictionary()
+FOR_HEALTH = 2
+"""Connections beyond the cap, so that the engine's health can be asked while all places are taken."""
 
 
 class EngineFailed(Exception):
@@ -25,11 +30,14 @@ class EngineFailed(Exception):
         self.reason = reason
 
 
-async def ask(request: dict[str, Any], *, deadline: float) -> Any:
-    """Ask the engine; `deadline` seconds for everything. Returns the decoded answer, unchecked. Raises EngineFailed."""
+async def ask(request: dict[str, Any], *, deadline: float, urgent: bool = False) -> Any:
+    """Ask the engine; `deadline` seconds for everything, waiting for a place included, which who is `urgent` gets before others.
+
+    Returns the decoded answer, unchecked. Raises EngineFailed.
+    """
     ends = time.monotonic() + deadline
     try:
-        async with asyncio.timeout(deadline):
+        async with asyncio.timeout(deadline), places().one(urgent=urgent):
             try:
                 return await _post(request)
             except (aiohttp.ServerDisconnectedError, ConnectionResetError):
@@ -65,6 +73,12 @@ async def close() -> None:
         await session.close()
 
 
+def places() -> Places:
+    """This event loop's places at the engine."""
+    loop = asyncio.get_running_loop()
+    return _places.setdefault(loop, Places(settings.ENGINE_CONNECTIONS))
+
+
 async def _post(request: dict[str, Any]) -> Any:
     async with _session().post(_url("messages"), json=request, headers=_headers(), allow_redirects=False) as response:
         if response.status != 200:
@@ -82,7 +96,7 @@ def _session() -> aiohttp.ClientSession:
     loop = asyncio.get_running_loop()
     session = _sessions.get(loop)
     if session is None or session.closed:
-        connector = aiohttp.TCPConnector(limit=settings.ENGINE_CONNECTIONS, keepalive_timeout=60)
+        connector = aiohttp.TCPConnector(limit=settings.ENGINE_CONNECTIONS + FOR_HEALTH, keepalive_timeout=60)
         session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
         _sessions[loop] = session
     return session

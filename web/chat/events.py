@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator
 from types import FrameType
 from typing import Any
 
@@ -17,6 +19,7 @@ from web import db
 from web.chat import selectors
 
 _stopping: list[int] = []
+_open: Counter[uuid.UUID] = Counter()
 
 
 def end_all_on(*signals: signal.Signals) -> None:
@@ -32,7 +35,25 @@ def end_all_on(*signals: signal.Signals) -> None:
         signal.signal(number, stop)
 
 
-async def stream(conversation: uuid.UUID) -> AsyncIterator[str]:
+def room_for(conversation: uuid.UUID) -> bool:
+    """Whether one more stream may be opened: of this conversation (its tabs), and at all."""
+    return _open[conversation] < settings.EVENTS_OF_CONVERSATION and _open.total() < settings.EVENTS_AT_ONCE
+
+
+async def counted(conversation: uuid.UUID) -> AsyncIterator[str]:
+    """`stream`, counted as open while somebody reads it."""
+    _open[conversation] += 1
+    try:
+        async with contextlib.aclosing(stream(conversation)) as events:
+            async for event in events:
+                yield event
+    finally:
+        _open[conversation] -= 1
+        if not _open[conversation]:
+            del _open[conversation]
+
+
+async def stream(conversation: uuid.UUID) -> AsyncGenerator[str, None]:
     """The state at once, then every change of it; a comment now and then, so that a dead connection is noticed.
 
     `reply` events (kind `staff`) are reserved for staff who write in the chat.

@@ -31,6 +31,12 @@ log = logging.getLogger(__name__)
 Response = dict[str, Any]
 _running: dict[uuid.UUID, tuple[Incoming, asyncio.Task[Response]]] = {}
 POLL = 0.2
+LEFT_OUT = {
+    "too long": "message too long",
+    "too many": "too many messages to be read by the assistant",
+    "crowded": "more messages than the assistant can read",
+}
+"""Why the engine is not asked, and how staff read it."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +58,20 @@ class Decision:
         return "human" if self.failure else "none"
 
 
-async def answer(incoming: Incoming) -> Response:
-    """Answer a message; a repeat gets the first answer. Goes on when the caller goes away.
+def crowded(incoming: Incoming, times: int = 1) -> bool:
+    """Whether as many messages are being answered as can be, so that one more would make all of them late."""
+    return incoming.id not in _running and len(_running) >= times * settings.TURNS_AT_ONCE
+
+
+async def answer(incoming: Incoming, *, left_out: str = "") -> Response:
+    """Answer a message; a repeat gets the first answer. Goes on when the caller goes away. `left_out` says why the engine is
+    not to be asked, if so.
 
     Raises ConversationDeleted and ClientIdTaken.
     """
     running = _running.get(incoming.id)
     if running is None:
-        task = asyncio.create_task(_answer_surely(incoming))
+        task = asyncio.create_task(_answer_surely(incoming, left_out))
         running = _running[incoming.id] = incoming, task
         task.add_done_callback(lambda _: _running.pop(incoming.id, None))
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -82,10 +94,10 @@ def screen(incoming: Incoming) -> Verdict:
     return phrase_rules().screen(incoming.text) if incoming.text else QUIET
 
 
-async def _answer_surely(incoming: Incoming) -> Response:
+async def _answer_surely(incoming: Incoming, left_out: str) -> Response:
     """The answer; if our own code fails, the plainest one there is, which waits in the spool to be recorded."""
     try:
-        return await _answer(incoming)
+        return await _answer(incoming, left_out)
     except (ConversationDeleted, ClientIdTaken):
         raise
     except Exception as e:
@@ -98,7 +110,7 @@ async def _answer_surely(incoming: Incoming) -> Response:
     )
 
 
-async def _answer(incoming: Incoming) -> Response:
+async def _answer(incoming: Incoming, left_out: str) -> Response:
     if (held := spool.find(incoming.id)) is not None:
         if (held.incoming.text, held.incoming.choice) != (incoming.text, incoming.choice):
             raise ClientIdTaken
@@ -113,11 +125,11 @@ async def _answer(incoming: Incoming) -> Response:
     except (ConversationDeleted, ClientIdTaken):
         raise
     except db.Unavailable:
-        return await _complete(incoming, verdict, {}, stored=False)
+        return await _complete(incoming, verdict, {}, stored=False, left_out=left_out)
     except Exception as e:
         log.error("turn: storing a message failed: %s", type(e).__name__)
-        return await _complete(incoming, verdict, {}, stored=False)
-    return await _complete(incoming, verdict, receipt.context, stored=True)
+        return await _complete(incoming, verdict, {}, stored=False, left_out=left_out)
+    return await _complete(incoming, verdict, receipt.context, stored=True, left_out=left_out)
 
 
 async def _answered_elsewhere(incoming: Incoming, verdict: Verdict) -> Response:
@@ -136,8 +148,14 @@ async def _answered_elsewhere(incoming: Incoming, verdict: Verdict) -> Response:
     return await _complete(incoming, verdict, receipt.context if receipt else {}, stored=True)
 
 
-async def _complete(incoming: Incoming, verdict: Verdict, context: dict[str, Any], *, stored: bool) -> Response:
-    decision = await _decide(incoming, verdict, context, stored)
+async def _complete(
+    incoming: Incoming, verdict: Verdict, context: dict[str, Any], *, stored: bool, left_out: str = ""
+) -> Response:
+    left_out = "too long" if incoming.too_long else left_out
+    if left_out:
+        decision = _fall_back(verdict, context, left_out)
+    else:
+        decision = await _decide(incoming, verdict, context, stored)
     if stored:
         told = _answer_of(decision, recorded=True)
         try:
@@ -164,16 +182,14 @@ async def _spool(incoming: Incoming, decision: Decision) -> Response:
 
 
 async def _decide(incoming: Incoming, verdict: Verdict, context: dict[str, Any], stored: bool) -> Decision:
-    if incoming.too_long:
-        return _fall_back(verdict, context, "too long")
     claimed = "none"
     try:
         release = wording.current()
         if release is None:
             raise Rejected("no release")
-        hurry = verdict.tier in URGENT and not stored
-        deadline = settings.ENGINE_DEADLINE_URGENT if hurry else settings.ENGINE_DEADLINE
-        given = await engine.ask(_request(incoming, context), deadline=deadline)
+        urgent = verdict.tier in URGENT
+        deadline = settings.ENGINE_DEADLINE_URGENT if urgent and not stored else settings.ENGINE_DEADLINE
+        given = await engine.ask(_request(incoming, context), deadline=deadline, urgent=urgent)
         claimed = engine_tier(given)
         checked = check(given, message=incoming.id, at_least=verdict.tier, releases=wording.releases())
     except (EngineFailed, Rejected) as e:
@@ -189,7 +205,7 @@ async def _decide(incoming: Incoming, verdict: Verdict, context: dict[str, Any],
 def _fall_back(verdict: Verdict, context: dict[str, Any], failure: str, claimed: str = "none") -> Decision:
     """The approved fallback. An urgent tier that a rejected answer claims still counts: when in doubt, up."""
     tier = highest([verdict.tier, claimed if claimed in URGENT else "none"])
-    rule = "message too long" if failure == "too long" else "assistant unavailable"
+    rule = LEFT_OUT.get(failure, "assistant unavailable")
     reasons = [*_reasons(verdict), {"layer": "web", "tier": tier, "rule": rule, "sentence": "", "score": None}]
     release = wording.current()
     replies = wording.fallback(release, tier, context.get("shown", {})) if release else []

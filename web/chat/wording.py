@@ -44,12 +44,12 @@ def message(release: Release, name: str, shown: Mapping[str, int] | None = None)
     return release.reply(release.message(name, (shown or {}).get(name, 0)))
 
 
-def notice(name: str) -> list[Reply]:
-    """A message of the release in force; nothing when there is no release or it does not hold the message."""
+def notice(name: str, language: str = "en") -> list[Reply]:
+    """A message of the release in force, in that language where it has it; nothing when it does not hold the message."""
     release = current()
     if release is None or not release.variations(name):
         return []
-    return [message(release, name)]
+    return [message(release, release.localised(name, language))]
 
 
 def greeting(release: Release) -> list[Reply]:

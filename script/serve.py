@@ -108,6 +108,7 @@ def services(folder: Path, port: int) -> list[Service]:
     actions = [app, "-m", "rasa_sdk", "--actions", "actions", "--port", str(action_port)]
     web = [app, "-m", "uvicorn", "web.asgi:application", "--host", bind_address(), "--port", str(port)]
     web += ["--timeout-graceful-shutdown", "3"]  # it waits for open event streams for ever otherwise
+    web += ["--no-proxy-headers"]  # web/chat/limits.py decides whose X-Forwarded-For is believed
     logs, health = folder / "logs", f"http://127.0.0.1:{engine_port}/webhooks/companion/health"
     return [
         Service("engine", rasa, logs / "engine.log", health, env, {"X-Companion-Token": token}),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from allauth.mfa.totp.internal.auth import TOTP
 from django.contrib.auth.models import Group, User
 from django.core.cache import cache
@@ -117,6 +119,22 @@ def engine(
 @pytest.fixture
 def patient(transactional_db: None, engine: FakeEngine, server: Background) -> Patient:
     return Patient(server)
+
+
+@pytest.fixture
+def address(patient: Patient, server: Background, unused_port: int) -> Iterator[str]:
+    """The web side behind a real HTTP server, for whoever needs more than Django's test client sends."""
+    from web.asgi import application
+
+    config = uvicorn.Config(application, port=unused_port, lifespan="off", log_config=None, access_log=False, proxy_headers=False)
+    http = uvicorn.Server(config)
+    serving = server.start(http.serve())
+    while not http.started:
+        assert not serving.done(), serving.exception()
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{unused_port}"
+    http.should_exit = http.force_exit = True
+    serving.result(timeout=10)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from web.chat import api
+from web.chat.openapi import openapi
 
 urlpatterns = [
     path("conversations", api.api(POST=api.start)),
@@ -11,4 +12,5 @@ urlpatterns = [
     path("events", api.api(GET=api.follow)),
     path("contact", api.api(POST=api.contact)),
     path("feedback", api.api(POST=api.feedback)),
+    path("openapi.json", api.api(GET=openapi)),
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import shutil
 import signal
 import sys
@@ -184,6 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in SIGNALS:
         signal.signal(number, lambda *_: sys.exit(2))
     home = Path(tempfile.mkdtemp(prefix="companion-faults-"))
+    os.environ["COMPANION_HOME"] = str(home)
     try:
         outcome = run(plan, home, say=lambda words: print(words, file=sys.stderr, flush=True))
     except Unready as e:

@@ -40,7 +40,7 @@ ENGINE_URL = os.environ.get("ENGINE_URL", "http://127.0.0.1:5005").rstrip("/")
 ENGINE_TOKEN = secret("engine_token", env="ENGINE_TOKEN")
 ENGINE_DEADLINE = 4.0
 ENGINE_DEADLINE_URGENT = 2.5  # when the phrase rules have found an urgent tier and the database is down as well
-ENGINE_CONNECTIONS = 16  # at once; whoever the phrase rules find urgent gets the next place
+ENGINE_CONNECTIONS = 8  # at once: more would only share its one core and all be late; the urgent get the next place
 TURNS_AT_ONCE = 64  # more are refused, with the lines, before anything is stored; urgent messages never are
 DATABASE_BUSY = 1.0
 DATABASE_DEADLINE = 1.2  # waiting for a thread and for the database together

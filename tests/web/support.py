@@ -90,11 +90,10 @@ def catalogue(**changed_texts: str) -> Catalogue:
         for key in keys
     }
     items["outage"] = Item(key="outage", kind="fallback", title="Outage", text="Out of order.", attach_lines=True)
-    for name in ("too_many", "busy"):
-        for key in (name, f"es:{name}"):
-            language = "es" if ":" in key else "en"
-            words = f"Approved words of {key}."
-            items[key] = Item(key=key, kind="notice", title=key, text=words, language=language, attach_lines=True)
+    with_lines = {"too_many": "notice", "busy": "notice", "es:too_many": "notice", "es:busy": "notice", "es:crisis.1": "crisis"}
+    for key, kind in with_lines.items():
+        language, words = "es" if key.startswith("es:") else "en", f"Approved words of {key}."
+        items[key] = Item(key=key, kind=kind, title=key, text=words, language=language, attach_lines=True)
     items["staffing_until"] = Item(key="staffing_until", kind="notice", title="Until", text="Next: [[staffing.opens]].")
     for key, (title, text) in ANSWERS.items():
         items[key] = Item(key=key, kind="answer", title=title, text=text, section=key.split("/")[0], phrasings=(title,))

@@ -110,6 +110,15 @@ def test_a_question_gets_the_outage_text_and_a_person_when(patient: Patient, eng
     assert got["escalation"]["tier"] == "human" == Escalation.objects.get().tier
 
 
+def test_who_speaks_spanish_gets_the_lines_in_spanish_without_the_engine(
+    another_patient: Patient, engine: FakeEngine, server: Any
+) -> None:
+    engine.answer = lambda request: http.Response(status=500)
+    spanish = Patient(server, language="es")
+    assert keys(spanish.say(CRISIS))[0] == "es:crisis.1"
+    assert keys(another_patient.say(CRISIS))[0] == "crisis.1"
+
+
 def test_a_symptom_gets_its_card_without_the_engine(patient: Patient, engine: FakeEngine) -> None:
     engine.answer = lambda request: http.Response(status=500)
     assert keys(patient.say(SYMPTOM)) == ["symptom.1", "outage", "staffing_staffed"]

@@ -209,6 +209,19 @@ def test_a_patient_in_danger_goes_ahead_of_questions_that_wait(
     assert [request["text"] for request in engine.requests] == [QUESTION, CRISIS, QUESTION, QUESTION, QUESTION]
 
 
+def test_a_question_that_waited_too_long_is_not_sent_to_an_engine_that_is_behind(
+    patient: Patient, another_patient: Patient, server: Background, engine: FakeEngine, full: None, settings: Any
+) -> None:
+    settings.TURNS_AT_ONCE = 10
+    first = server.start(patient.request("POST", "messages", patient.body(CRISIS)))
+    assert engine.reached.wait(5)
+    settings.ENGINE_DEADLINE = 0.2
+    assert keys(another_patient.say(QUESTION))[0] == "outage"
+    engine.let_go()
+    assert first.result(timeout=20).status_code == 200
+    assert [request["text"] for request in engine.requests] == [CRISIS]
+
+
 def test_with_far_too_many_a_patient_in_danger_is_answered_by_the_rules_alone(
     patient: Patient, another_patient: Patient, server: Background, engine: FakeEngine, full: None
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import time
@@ -33,11 +34,14 @@ class EngineFailed(Exception):
 async def ask(request: dict[str, Any], *, deadline: float, urgent: bool = False) -> Any:
     """Ask the engine; `deadline` seconds for everything, waiting for a place included, which who is `urgent` gets before others.
 
-    Returns the decoded answer, unchecked. Raises EngineFailed.
+    Returns the decoded answer, unchecked. Raises EngineFailed. Who is not urgent and has waited for half of the time gives up: the
+    engine would work on it in vain, and once it is behind it would do nothing else.
     """
     ends = time.monotonic() + deadline
     try:
-        async with asyncio.timeout(deadline), places().one(urgent=urgent):
+        async with asyncio.timeout(deadline), contextlib.AsyncExitStack() as held:
+            async with asyncio.timeout(deadline if urgent else deadline / 2):
+                await held.enter_async_context(places().one(urgent=urgent))
             try:
                 return await _post(request)
             except (aiohttp.ServerDisconnectedError, ConnectionResetError):

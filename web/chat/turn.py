@@ -103,7 +103,8 @@ async def _answer_surely(incoming: Incoming, left_out: str) -> Response:
     except Exception as e:
         log.critical("turn %s: %s", incoming.id, type(e).__name__)
     verdict = screen(incoming)
-    replies = wording.notice(verdict.tier if verdict.tier in URGENT else "outage") + wording.notice(FAILED)
+    spoken = incoming.language
+    replies = wording.notice(verdict.tier if verdict.tier in URGENT else "outage", spoken) + wording.notice(FAILED, spoken)
     tier = verdict.tier if verdict.tier in PRIORITY else "none"
     return await _spool(
         incoming, Decision(tier, "failed", replies, _reasons(verdict), wording.current(), "internal error")
@@ -152,6 +153,7 @@ async def _complete(
     incoming: Incoming, verdict: Verdict, context: dict[str, Any], *, stored: bool, left_out: str = ""
 ) -> Response:
     left_out = "too long" if incoming.too_long else left_out
+    context = {"language": incoming.language, **context}
     if left_out:
         decision = _fall_back(verdict, context, left_out)
     else:
@@ -208,7 +210,7 @@ def _fall_back(verdict: Verdict, context: dict[str, Any], failure: str, claimed:
     rule = LEFT_OUT.get(failure, "assistant unavailable")
     reasons = [*_reasons(verdict), {"layer": "web", "tier": tier, "rule": rule, "sentence": "", "score": None}]
     release = wording.current()
-    replies = wording.fallback(release, tier, context.get("shown", {})) if release else []
+    replies = wording.fallback(release, tier, context.get("shown", {}), context["language"]) if release else []
     if release and failure == "too long" and release.variations("too_long"):
         replies.append(wording.message(release, "too_long"))
     return Decision(tier, "escalate" if tier != "none" else "failed", replies, reasons, release, failure)
@@ -239,7 +241,7 @@ def _request(incoming: Incoming, context: dict[str, Any]) -> dict[str, Any]:
         "conversation": str(incoming.conversation),
         "message": str(incoming.id),
         **words,
-        "context": {**known, "language": incoming.language, **context},
+        "context": {**known, **context},
     }
 
 

@@ -63,10 +63,11 @@ def greeting(release: Release) -> list[Reply]:
     return replies
 
 
-def fallback(release: Release, tier: str, shown: Mapping[str, int]) -> list[Reply]:
-    """What is said when the engine's reply cannot be used: the tier's own card and, unless urgent, the outage text."""
+def fallback(release: Release, tier: str, shown: Mapping[str, int], language: str = "en") -> list[Reply]:
+    """What is said when the engine's reply cannot be used: the tier's own card and, unless urgent, the outage text; in the
+    conversation's language where the release has them in it."""
     names = [tier] if tier in URGENT else [tier, "outage"]
-    return [message(release, name, shown) for name in names if release.variations(name)]
+    return [message(release, release.localised(name, language), shown) for name in names if release.variations(name)]
 
 
 def tell_truth(release: Release, replies: list[Reply], *, recorded: bool, now: dt.datetime) -> list[Reply]:

@@ -57,7 +57,7 @@ def test_when_all_went_well_every_count_that_must_be_zero_is(ledger: Ledger) -> 
     said(ledger, QUESTION, ANSWER)
     met = said(ledger, CRISIS, "crisis.1", tier="crisis", state="recorded")
     counted = counts(ledger, met)
-    assert {name: counted[name] for name in MUST_BE_ZERO} == dict.fromkeys(MUST_BE_ZERO, 0)
+    assert not any(counted[name] for name in MUST_BE_ZERO if name in counted)
     assert (counted["messages"], counted["replies"], counted["urgent"], counted["escalations"]) == (2, 2, 1, 1)
 
 

@@ -35,6 +35,7 @@ MUST_BE_ZERO = (
     "told_but_not_recorded",
     "unanswered",
     "unrecorded",
+    "never_well_again",
 )
 COUNTED = ("messages", "replies", "urgent", "escalations", *MUST_BE_ZERO)
 
@@ -106,6 +107,7 @@ def _broken(plan: Plan, stand: Stand, began: float, say: Any) -> Outcome:
     crowd.start()
     back: dict[str, float] = {}
     left_out: list[str] = []
+    never_well = 0
     try:
         for name in plan.faults:
             now.fault = name
@@ -118,11 +120,11 @@ def _broken(plan: Plan, stand: Stand, began: float, say: Any) -> Outcome:
             within = min(plan.settle, max(ends - time.monotonic(), 1.0))
             try:
                 back[name] = stand.until_well(within, everything=plan.clean)
-            except Unready:
-                if within == plan.settle:
-                    raise
-                back[name] = within  # time is up; what was sent is counted all the same
-            say(f"  {name}: well again after {back[name]:.1f} s")
+                say(f"  {name}: well again after {back[name]:.1f} s")
+            except Unready as e:  # what was sent is counted all the same
+                back[name] = within
+                never_well += within == plan.settle  # else the time for the whole run is up
+                say(f"  {name}: {e}")
             now.fault = QUIET
             _pause(stand, crowd, plan.settle if plan.clean else 0.0)
     finally:
@@ -132,6 +134,7 @@ def _broken(plan: Plan, stand: Stand, began: float, say: Any) -> Outcome:
             stand.tend(0.1)
     _settle(stand, plan)
     counts = ledger.counts(stand.escalations(), stand.alerts(), stand.stored(), stand.probes)
+    counts["never_well_again"] = never_well
     faults = [replace(felt(name, ledger.said), back=seconds) for name, seconds in back.items()]
     for name in left_out:
         say(f"  no time was left for: {name}")

@@ -60,7 +60,7 @@ class Stand(Running):
         began = time.monotonic()
         while not self.well(everything):
             if time.monotonic() - began > within:
-                raise Unready(f"not well again within {within:.0f} s\n{self.logs()}")
+                raise Unready(f"not well again within {within:.0f} s")
             self.tend(0.2)
         return time.monotonic() - began
 

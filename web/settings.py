@@ -35,6 +35,7 @@ TURN_LEASE = 6.0  # whoever answers a message holds it for so long
 SWEEP_EVERY = 30.0
 SWEEP_AFTER = 30.0
 DRAIN_EVERY = 1.0
+FOLLOW_RECORD_EVERY = 60.0
 EVENTS_EVERY = 1.0
 HEARTBEAT = 15.0
 
@@ -154,6 +155,9 @@ WAGTAIL_PASSWORD_MANAGEMENT_ENABLED = False
 WAGTAIL_PASSWORD_RESET_ENABLED = False
 WAGTAIL_EMAIL_MANAGEMENT_ENABLED = False
 WAGTAILDOCS_SERVE_METHOD = "serve_view"
+WAGTAIL_AUTOSAVE_INTERVAL = 0  # every save is a revision with an author; half-typed words are none
+WAGTAIL_FINISH_WORKFLOW_ACTION = "web.answers.workflow.publish_approved"
+WAGTAIL_WORKFLOW_REQUIRE_REAPPROVAL_ON_EDIT = True
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

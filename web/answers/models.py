@@ -257,4 +257,4 @@ class BuiltRelease(Record):
         ordering = ["-pk"]
 
     def __str__(self) -> str:
-        return f"release {self.number}"
+        return f"Release {self.number}"

@@ -45,10 +45,10 @@ def compose(today: dt.date) -> tuple[Catalogue, dict[str, Approval]]:
     return Catalogue(reading.sections(), items), approvals
 
 
-def put_in_force(cause: str, by: User | None = None) -> Release:
+def put_in_force(cause: str, by: User | None = None, *, today: dt.date | None = None) -> Release:
     """Build a release from the record as it is now and swap it in. Unchanged content makes no new release."""
     with _one_builder():
-        catalogue, approvals = compose(dt.date.today())
+        catalogue, approvals = compose(today or dt.date.today())
         previous = _previous()
         content = build(catalogue, reading.clinic(), approvals=approvals, previous=previous)
         if previous and previous.content.get("built_from") == "desk" and _same(previous, content):
@@ -80,15 +80,16 @@ def behind(today: dt.date) -> bool:
     )
 
 
-def keep_in_force() -> int:
+def keep_in_force(today: dt.date | None = None) -> int:
     """Bring the release up to the record, where it is behind. Returns how many releases that made.
 
     It runs in a thread of its own, so it leaves no connection open behind it.
     """
     try:
-        if not behind(dt.date.today()):
+        reading.starter()  # read once, so that the first approval does not wait for it
+        if not behind(today or dt.date.today()):
             return 0
-        put_in_force("an answer ran out, or an earlier building was broken off")
+        put_in_force("an answer ran out, or an earlier building was broken off", today=today)
         return 1
     finally:
         if not connection.in_atomic_block and threading.current_thread() is not threading.main_thread():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from functools import partial
 
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
@@ -344,5 +343,9 @@ def _log(answer: Answer, action: str, by: User, data: dict[str, object]) -> None
 
 
 def _rebuild(cause: str, by: User) -> None:
-    """After the commit: a release must never hold what the database then rolls back."""
-    transaction.on_commit(partial(publishing.put_in_force, cause, by), robust=True)
+    """After the commit: a release must never hold what the database then rolls back. What fails is made up for every minute."""
+
+    def build() -> None:
+        publishing.put_in_force(cause, by)
+
+    transaction.on_commit(build, robust=True)

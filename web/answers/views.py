@@ -27,6 +27,13 @@ clinicians = role_required(frozenset({CLINICIANS}))
 
 @desk
 @require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """The desk begins with what waits; Wagtail's own start page is about pages, of which there are none."""
+    return redirect("answers_queue")
+
+
+@desk
+@require_safe
 def queue(request: HttpRequest) -> HttpResponse:
     """What waits for a clinician, and how far each section is."""
     page = Paginator(selectors.waiting(), ON_A_PAGE).get_page(request.GET.get("page"))

@@ -19,7 +19,7 @@ from wagtail.admin.ui.tables import Column, LiveStatusTagColumn, UpdatedAtColumn
 from wagtail.snippets.models import register_snippet
 from wagtail.snippets.views.snippets import SnippetViewSet, UnpublishView
 
-from web.answers import selectors, views
+from web.answers import exchange_views, question_views, release_views, selectors, views
 from web.answers.forms import section_choices
 from web.answers.models import Answer
 from web.chat import wording
@@ -27,7 +27,16 @@ from web.clinic.roles import DESK_USERS, role_required, roles
 
 DUE_WITHIN_DAYS = 30
 KINDS = (("answer", "Answers"), ("own", "The assistant's own messages"))
-OURS = ("answers-review", "answers", "answers-in-force")
+OURS = frozenset(
+    {
+        "answers",
+        "answers-in-force",
+        "answers-queue",
+        "answers-questions",
+        "answers-releases",
+        "answers-exchange",
+    }
+)
 
 
 class AnswerFilters(WagtailFilterSet):
@@ -60,7 +69,7 @@ class AnswerViewSet(SnippetViewSet):
     base_url_path = "answers"
     icon = "doc-full"
     menu_label = "Answers"
-    menu_name = "answers"
+    menu_name = "catalogue"
     menu_order = 110
     add_to_admin_menu = True
     copy_view_enabled = False
@@ -80,9 +89,7 @@ class AnswerViewSet(SnippetViewSet):
     edit_handler = ObjectList(
         [
             MultiFieldPanel(
-                [FieldPanel("section"), FieldPanel("language"), FieldPanel("key")],
-                heading="Where it belongs",
-                classname="collapsed",
+                [FieldPanel("section"), FieldPanel("language"), FieldPanel("key")], heading="Where it belongs"
             ),
             FieldPanel("title", required_on_save=True),
             FieldPanel("text"),
@@ -139,6 +146,15 @@ def urls() -> list[Any]:
         path("record/<int:pk>/", views.record, name="answers_record"),
         path("record/<int:pk>/withdraw/", views.withdraw, name="answers_withdraw"),
         path("lint/", views.lint, name="answers_lint"),
+        path("releases/", release_views.releases, name="answers_releases"),
+        path("releases/<int:number>/", release_views.release, name="answers_release"),
+        path("releases/<int:number>/put-back/", release_views.put_back, name="answers_put_back"),
+        path("questions/", question_views.unanswered, name="answers_questions"),
+        path("questions/phrasings/", question_views.add_phrasings, name="answers_add_phrasings"),
+        path("questions/new/", question_views.new_answer, name="answers_new_answer"),
+        path("exchange/", exchange_views.overview, name="answers_exchange"),
+        path("exchange/import/", exchange_views.import_, name="answers_import"),
+        path("exchange/<slug:form>/", exchange_views.export, name="answers_export"),
     ]
 
 
@@ -149,22 +165,24 @@ class DeskItem(MenuItem):
         return bool(roles(request.user) & DESK_USERS)
 
 
-@hooks.register("register_admin_menu_item")
-def in_force_item() -> MenuItem:
-    return DeskItem(
-        "Answers in force",
-        reverse("answers_in_force"),
-        name="answers-in-force",
-        icon_name="list-ul",
-        order=100,
+ENTRIES = (
+    ("answers-in-force", "Answers in force", "list-ul", 100),
+    ("answers-queue", "Review", "clipboard-list", 120),
+    ("answers-questions", "Questions", "help", 130),
+    ("answers-releases", "Releases", "history", 140),
+    ("answers-exchange", "Export and import", "download", 150),
+)
+
+
+def _entry(name: str, label: str, icon: str, order: int) -> None:
+    hooks.register(
+        "register_admin_menu_item",
+        lambda: DeskItem(label, reverse(name.replace("-", "_")), name=name, icon_name=icon, order=order),
     )
 
 
-@hooks.register("register_admin_menu_item")
-def review_item() -> MenuItem:
-    return DeskItem(
-        "Review", reverse("answers_queue"), name="answers-review", icon_name="clipboard-list", order=120
-    )
+for entry in ENTRIES:
+    _entry(*entry)
 
 
 @hooks.register("construct_main_menu")

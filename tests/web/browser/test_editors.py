@@ -75,7 +75,7 @@ def test_erin_writes_casey_reads_the_difference_and_approves(
     site: str, accounts: dict[str, DemoAccount], sign_in: Callable[..., Any]
 ) -> None:
     erin = sign_in(site, accounts["erin"])
-    erin.goto(f"{site}/admin/answers/?q=myths")
+    erin.goto(f"{site}/admin/answers/?q=animals")
     erin.locator("table.listing td a").first.click()
     title = erin.locator("[name=title]").input_value()
     erin.locator("[name=text]").fill("This will help you. Take 50 mg.")

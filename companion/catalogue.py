@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ KINDS = (
 )  # fmt: skip
 ASSISTANT_FILES = ("messages", "notices", "smalltalk")
 """The files that hold what the assistant says by itself, as against answers."""
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The same in C, where it is built in: the catalogue is read before the first approval can be in force."""
 
 KEY = re.compile(r"[a-z0-9]+(?:[-_./][a-z0-9]+)*")
 
@@ -57,8 +61,11 @@ class Catalogue:
         return {key: item for key, item in self.items.items() if item.kind == "answer"}
 
 
-def load_catalogue(data: Path = DATA) -> Catalogue:
-    """Read `sections.yml`, `answers/`, and the ASSISTANT_FILES. Raises CatalogueError with every fault found."""
+def load_catalogue(data: Path = DATA, *, related_to: Collection[str] = ()) -> Catalogue:
+    """Read `sections.yml`, `answers/`, and the ASSISTANT_FILES. Raises CatalogueError with every fault found.
+
+    `related_to` are keys that exist elsewhere, for a part of a catalogue.
+    """
     faults: list[str] = []
     sections = _read(data / "sections.yml")["sections"]
     items: dict[str, Item] = {}
@@ -86,7 +93,7 @@ def load_catalogue(data: Path = DATA) -> Catalogue:
         faults += [
             f"{item.source_file}: {key}: related key {other!r} does not exist"
             for other in item.related
-            if other not in items
+            if other not in items and other not in related_to
         ]
     if faults:
         raise CatalogueError("\n".join(faults))
@@ -112,7 +119,7 @@ def _localised(key: str, language: str) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
     except (OSError, yaml.YAMLError) as e:
         raise CatalogueError(f"{path}: cannot be read: {e}") from e
     if not isinstance(content, dict):

@@ -40,6 +40,7 @@ _PROMISE = re.compile(
     r"|always works?|miracle)\b",
     re.IGNORECASE,
 )
+_ADDRESS = re.compile(r"\bhttps?://\S+|\bwww\.\S+|\b[a-z0-9-]+\.(?:com|org|net|info|io|health|clinic)\b", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _WORD = re.compile(r"[A-Za-z']+")
 _VOWELS = re.compile(r"[aeiouy]+")
@@ -129,6 +130,8 @@ class Finding:
     key: str = ""
     file: str = ""
     error: bool = True
+    rule: str = ""
+    """Set for matters of style, which the editors' desk only warns of."""
 
     def __str__(self) -> str:
         return ": ".join(part for part in (self.file, self.key, self.what) if part)
@@ -162,13 +165,18 @@ def _unfit_answer(text: str, language: str) -> list[Finding]:
     found = []
     words = len(text.split())
     if not MIN_WORDS <= words <= MAX_WORDS:
-        found.append(Finding(f"has {words} words; an answer has {MIN_WORDS} to {MAX_WORDS}"))
+        found.append(Finding(f"has {words} words; an answer has {MIN_WORDS} to {MAX_WORDS}", rule="length"))
     if "\n" in text.strip():
         found.append(Finding("has a line break; write one paragraph"))
     # The formula counts English syllables; Spanish texts are read by a person.
     if language == "en" and (grade := reading_grade(text)) > MAX_GRADE:
-        found.append(Finding(f"reads at school grade {grade:.1f}; shorten sentences and words to {MAX_GRADE:.0f} or below"))
+        what = f"reads at school grade {grade:.1f}; shorten sentences and words to {MAX_GRADE:.0f} or below"
+        found.append(Finding(what, rule="grade"))
     found += [Finding(f"names a dose ({match}); an answer never does") for match in _matches(_DOSE, text)]
+    found += [
+        Finding(f"names a web address ({match}); links come from the clinic's facts and lines only")
+        for match in _matches(_ADDRESS, text)
+    ]
     found += [Finding(f"promises or reassures ({match}); say what is so") for match in _matches(_PROMISE, text)]
     return found
 
@@ -197,13 +205,15 @@ def lint_answer(item: Item, answers: Iterable[str], *, placeholders: Iterable[st
     if not item.sources:
         found.append(Finding("names no source; name the public article or agency that the facts come from"))
     if not MIN_RELATED <= len(item.related) <= MAX_RELATED:
-        found.append(Finding(f"has {len(item.related)} related answers; name {MIN_RELATED} to {MAX_RELATED}"))
+        what = f"has {len(item.related)} related answers; name {MIN_RELATED} to {MAX_RELATED}"
+        found.append(Finding(what, rule="few related"))
     found += [
         Finding(f"related answer {key!r} is no other answer; use a key that exists") for key in item.related if key not in others
     ]
     if len(item.phrasings) < (GOOD_PHRASINGS if item.language == "en" else MIN_PHRASINGS):
         few = len(item.phrasings) < MIN_PHRASINGS
-        found.append(Finding(f"has {len(item.phrasings)} phrasings; write at least {GOOD_PHRASINGS}", error=few))
+        rule = "few phrasings" if item.phrasings else ""
+        found.append(Finding(f"has {len(item.phrasings)} phrasings; write at least {GOOD_PHRASINGS}", error=few, rule=rule))
     return [replace(one, file=item.source_file, key=item.key) for one in found]
 
 
@@ -240,11 +250,11 @@ def lint_messages(catalogue: Catalogue, *, placeholders: Iterable[str] | None = 
     messages = [item for item in catalogue.items.values() if item.kind != "answer"]
     for item in messages:
         wrong = lint_text(item.text, kind=item.kind, placeholders=placeholders)
-        if card := _card(item):
+        if card := card_of(item):
             wrong += lint_card(card, item.text, item.language)
         found += [replace(one, file=item.source_file, key=item.key) for one in wrong]
     for name in ("crisis", "emergency"):
-        count = sum(_card(item) == name and item.language == "en" for item in messages)
+        count = sum(card_of(item) == name and item.language == "en" for item in messages)
         if count < MIN_CARDS:
             found.append(
                 Finding(
@@ -258,7 +268,8 @@ def lint_messages(catalogue: Catalogue, *, placeholders: Iterable[str] | None = 
     return found
 
 
-def _card(item: Item) -> str | None:
+def card_of(item: Item) -> str | None:
+    """Which card's parts a message needs; None for one that is no card."""
     return item.kind if item.kind in ("crisis", "emergency") else "greeting" if item.key.removeprefix("es:") == "greeting" else None
 
 

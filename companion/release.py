@@ -12,8 +12,8 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -121,12 +121,12 @@ class Release:
 
 
 def servable(item: dict[str, Any], mode: str, today: dt.date) -> bool:
-    """In clinic mode an answer needs an approver and a review_by date that has not passed. The assistant's own messages are
-    always served: no crisis lines at all would be worse than lines that are due for review."""
-    if mode != "clinic" or item["kind"] != "answer":
+    """An answer needs an approver and a review_by date that has not passed; samples are served in demo mode only. The
+    assistant's own messages are always served: no crisis lines at all would be worse than lines that are due for review."""
+    if item["kind"] != "answer":
         return True
     if item["sample"] or not item["approver"]:
-        return False
+        return mode != "clinic"
     return not item["review_by"] or dt.date.fromisoformat(item["review_by"]) >= today
 
 
@@ -187,17 +187,33 @@ def _unread(path: Path, fault: OSError) -> str:
     return f"{path}: {fault.strerror}; script/setup builds the first release"
 
 
+@dataclass(frozen=True)
+class Approval:
+    """Who approved an item, when, and the number of the row in the desk's record."""
+
+    approver: str
+    approved_at: dt.datetime
+    version: int
+
+
 def build(
-    catalogue: Catalogue, clinic: Clinic, *, previous: Release | None = None, now: dt.datetime | None = None
+    catalogue: Catalogue,
+    clinic: Clinic,
+    *,
+    approvals: Mapping[str, Approval] | None = None,
+    previous: Release | None = None,
+    now: dt.datetime | None = None,
 ) -> dict[str, Any]:
     """The content of the next release. A key's revision counts up when its title, text or links changed.
 
+    `approvals` is what the desk's record says of keys, and makes the release the desk's; without it everything is a sample.
     Raises ClinicError for a placeholder that the clinic's facts do not know.
     """
     now = now or dt.datetime.now(dt.timezone.utc)
     old = previous.items if previous else {}
     items = []
-    for item in _expanded(catalogue, clinic):
+    for item, source in _expanded(catalogue, clinic):
+        approval = approvals.get(source) if approvals else None
         text = clinic.fill(item.text)
         with_lines = item.attach_lines or item.kind in ("crisis", "emergency", "symptom")
         entry: dict[str, Any] = {
@@ -214,9 +230,10 @@ def build(
             "related": list(item.related),
             "offer_care_team": item.offer_care_team,
             "attach_lines": item.attach_lines,
-            "sample": True,
-            "approver": None,
-            "approved_at": None,
+            "sample": approval is None,
+            "approver": approval.approver if approval else None,
+            "approved_at": approval.approved_at.isoformat(timespec="seconds") if approval else None,
+            "version": approval.version if approval else None,
             "review_by": item.review_by.isoformat() if item.review_by else None,
         }
         before = old.get(item.key)
@@ -228,6 +245,7 @@ def build(
         "number": previous.number + 1 if previous else 1,
         "built_at": now.isoformat(timespec="seconds"),
         "mode": clinic.mode,
+        "built_from": "data" if approvals is None else "desk",
         "clinic": {
             **clinic.facts,
             "country": clinic.country.code,
@@ -241,20 +259,20 @@ def build(
     return {**content, "hash": content_hash(content)}
 
 
-def _expanded(catalogue: Catalogue, clinic: Clinic) -> Iterable[Item]:
-    """The catalogue's items, with "unstaffed until …" once for every opening time of the week."""
+def _expanded(catalogue: Catalogue, clinic: Clinic) -> Iterable[tuple[Item, str]]:
+    """The catalogue's items with the key they have there: "unstaffed until …" comes once for every opening time of the week."""
     for item in catalogue.items.values():
         if item.key.removeprefix("es:") != "staffing_until":
-            yield item
+            yield item, item.key
             continue
         for day, time_ in clinic.hours.openings():
             text = item.text.replace("[[staffing.opens]]", opening_words(day, time_, item.language))
-            yield replace(item, key=f"{item.key}.{DAYS[day]}-{time_:%H%M}", text=text)
+            yield replace(item, key=f"{item.key}.{DAYS[day]}-{time_:%H%M}", text=text), item.key
 
 
 def write(content: dict[str, Any], path: Path | None = None) -> Path:
     """Put a release in force: numbered copy first, then `current.json` swapped atomically. Raises ReleaseError."""
-    raw = json.dumps(content, ensure_ascii=False, indent=1).encode("utf-8")
+    raw = _written(content)
     release = Release.parse(raw)
     path = path or current_release()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -268,14 +286,27 @@ def write(content: dict[str, Any], path: Path | None = None) -> Path:
     return path
 
 
+def _written(content: dict[str, Any]) -> bytes:
+    """The file: one item to a line, so that two releases can be compared. (`indent` takes seconds for thousands of items.)"""
+    head = json.dumps({**content, "items": []}, ensure_ascii=False, indent=1)
+    items = ",\n  ".join(json.dumps(item, ensure_ascii=False) for item in content["items"])
+    return head.replace('"items": []', f'"items": [\n  {items}\n ]', 1).encode("utf-8")
+
+
 def build_from_data(path: Path | None = None, *, data: Path | None = None) -> tuple[Release, bool]:
-    """Build a release from `data/` and put it in force if its content is new. Returns it, and whether it is new."""
+    """Build a release from `data/` and put it in force if its content is new. Returns it, and whether it is new.
+
+    A release that the editors' desk built is left as it is: it holds what people approved and withdrew, which `data/` does
+    not know. The desk itself builds anew from its record (`manage.py build_release`).
+    """
     path = path or current_release()
     in_force = Releases(path)
     try:
         previous = in_force.current()
     except ReleaseError:
         previous = None
+    if previous and previous.content.get("built_from") == "desk":
+        return previous, False
     catalogue = load_catalogue(data) if data else load_catalogue()
     content = build(catalogue, Clinic.load(), previous=previous)
     if previous and not in_force.fault and _body(content) == _body(previous.content):

@@ -284,6 +284,7 @@ setup_web() {
     now=$(digest web companion data manage.py requirements/app.lock)
     if [ -f "$COMPANION_HOME/db.sqlite3" ] && unchanged "$COMPANION_HOME/.web-stamp" "$now"; then return; fi
     step "database" "$APP/bin/python" manage.py migrate --no-input
+    step "editors' desk" "$APP/bin/python" manage.py set_up_desk
     if grep -q '^ *"mode": "demo"' "$COMPANION_HOME/releases/current.json"; then
         step "demo clinic" "$APP/bin/python" manage.py seed_demo
         : >"$COMPANION_HOME/logs/setup.log" # it prints the sign-ins it made up

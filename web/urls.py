@@ -6,6 +6,7 @@ from wagtail.admin import urls as wagtailadmin_urls
 from wagtail.documents import urls as wagtaildocs_urls
 
 from web import problems
+from web.answers import views
 from web.clinic import demo_views, start
 from web.health import health
 from web.static_files import static_file
@@ -27,6 +28,7 @@ urlpatterns = [
     path("admin/logout/", RedirectView.as_view(pattern_name="account_logout")),
     path("admin/password_reset/", to_login),
     path("admin/documents-served/", include(wagtaildocs_urls)),
+    path("admin/", views.home),
     path("admin/", include(wagtailadmin_urls)),
     path("", include("web.clinic.urls")),
     path("", include("web.chat.urls")),

@@ -14,11 +14,17 @@ import uvicorn
 from allauth.mfa.totp.internal.auth import TOTP
 from django.contrib.auth.models import Group, User
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
 
 from companion.release import Release, Releases, write
-from tests.web.support import Background, FakeEngine, Patient, make_release, rules
+from tests.web.answers import Desk, starter
+from tests.web.support import Background, FakeEngine, Patient, catalogue, clinic, make_release, rules
 from web import db
+from web.answers import reading
+from web.answers.append_only import TABLES, protect
+from web.answers.desk import make_desk
+from web.answers.services import starter_import
 from web.chat import engine as engine_client
 from web.chat import limits, spool, wording
 from web.clinic.demo import DemoAccount
@@ -209,3 +215,35 @@ def charlie(person: Callable[..., User]) -> User:
 @pytest.fixture
 def erin(person: Callable[..., User]) -> User:
     return person("erin", "Editors")
+
+
+@pytest.fixture
+def desk(
+    person: Callable[..., User],
+    browser_of: Callable[[User], Client],
+    release: Release,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Desk]:
+    """The editors' desk with a small catalogue; the record can be emptied again only after the test."""
+    monkeypatch.setattr(reading, "starter", starter)
+    monkeypatch.setattr(reading, "clinic", clinic)
+    monkeypatch.setattr(reading, "sections", lambda: catalogue().sections)
+    make_desk()
+    protect()
+    starter_import()
+    yield Desk(person, browser_of)
+    lift()
+
+
+@pytest.fixture
+def unprotected(desk: Desk) -> None:
+    """Somebody who owns the database has dropped the triggers."""
+    lift()
+
+
+def lift() -> None:
+    with connection.cursor() as cursor:
+        for table in TABLES:
+            for verb in ("update", "delete"):
+                cursor.execute(f"DROP TRIGGER IF EXISTS {table}_no_{verb}")

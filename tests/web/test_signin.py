@@ -110,8 +110,8 @@ def test_the_session_cookie_is_for_this_site_only(alice: User, browser_of: Any, 
 
 def test_erin_reads_the_answers_in_force(erin: User, browser_of: Any, release: Any) -> None:
     browser = browser_of(erin)
-    home = browser.get("/admin/").content.decode()
-    assert '"answers-in-force"' in home and '"images"' not in home and '"explorer"' not in home
+    home = browser.get("/admin/", follow=True).content.decode()
+    assert '"desk-in_force"' in home and '"images"' not in home and '"explorer"' not in home
     page = browser.get("/admin/answers-in-force/").content.decode()
     assert "You will be told when to stop eating." in page and "sample, not approved" in page
 
@@ -120,7 +120,8 @@ def test_editors_get_no_rights_on_pages_and_images_from_wagtail(erin: User) -> N
     editors = erin.groups.get()
     editors.permissions.add(Permission.objects.get(codename="add_image"))
     make_groups()
-    assert erin.get_all_permissions() == {"wagtailadmin.access_admin"}
+    beside_answers = {name for name in erin.get_all_permissions() if not name.startswith("answers.")}
+    assert beside_answers == {"wagtailadmin.access_admin"}
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the web process does by itself: drain the spool, and finish messages whose answer was broken off."""
+"""What the web process does by itself: drain the spool, finish messages whose answer was broken off, keep the release true."""
 
 from __future__ import annotations
 
@@ -44,6 +44,13 @@ async def sweep() -> int:
     return len(left)
 
 
+async def follow_the_record() -> int:
+    """Take an answer out of force on the day after its review date, and finish a release whose building was broken off."""
+    from web.answers import publishing  # Wagtail's models are slow to import, and no message waits for them
+
+    return await asyncio.to_thread(publishing.keep_in_force)
+
+
 async def forever(work: Callable[[], Awaitable[int]], every: float) -> None:
     """Do something now and then, whatever happens in it."""
     while True:
@@ -58,4 +65,7 @@ def start() -> list[asyncio.Task[None]]:
     return [
         asyncio.create_task(forever(drain, settings.DRAIN_EVERY), name="drain"),
         asyncio.create_task(forever(sweep, settings.SWEEP_EVERY), name="sweep"),
+        asyncio.create_task(
+            forever(follow_the_record, settings.FOLLOW_RECORD_EVERY), name="follow the record"
+        ),
     ]

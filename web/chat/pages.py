@@ -8,7 +8,6 @@ holds up.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,14 @@ from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.http import parse_etags
 from django.views.decorators.http import require_safe
 
 from web import db
-from web.chat import protocol, selectors
+from web.chat import bundle, protocol, selectors
 from web.chat.selectors import Referrals
 from web.chat.shown import Shown, line_groups, shown
+from web.static_files import compressed, etag_of
 
 EMBED = Path(__file__).with_name("static") / "chat" / "embed.js"
 EMBED_SLOT = "/* lines */ null"
@@ -79,13 +80,24 @@ async def embed(request: HttpRequest) -> HttpResponse:
     seen = shown()
     lines = {"words": seen.words.get("outage", ""), "phone": seen.phone, "links": seen.country["links"]}
     body = EMBED.read_text(encoding="utf-8").replace(EMBED_SLOT, json.dumps(lines, ensure_ascii=True))
-    etag = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
-    same = request.headers.get("If-None-Match") == etag
+    response = _script(request, bundle.plain(body))
+    response["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
+@require_safe
+async def widget(request: HttpRequest) -> HttpResponse:
+    """The chat's own script, for the page in the frame."""
+    return _script(request, bundle.script())
+
+
+def _script(request: HttpRequest, body: str) -> HttpResponse:
+    etag = etag_of(body.encode())
+    same = etag in parse_etags(request.headers.get("If-None-Match", ""))
     response = HttpResponse(status=304) if same else HttpResponse(body, content_type="text/javascript; charset=utf-8")
     response["ETag"] = etag
     response["Cache-Control"] = "public, max-age=300"
-    response["Cross-Origin-Resource-Policy"] = "cross-origin"
-    return response
+    return compressed(request, response)
 
 
 def _lines(seen: Shown) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from web.chat import pages
 
 urlpatterns = [
     path("chat/", pages.chat, name="chat"),
+    path("chat/widget.js", pages.widget, name="widget"),
     path("help/", pages.help_page, name="help"),
     re_path(r"^safety-protocol/?$", pages.safety_protocol, name="safety_protocol"),
     path("embed.js", pages.embed, name="embed"),

@@ -126,7 +126,7 @@ def choices_for(release: Release, item: dict[str, Any], verdict: dict[str, Any])
         keys = [answer["key"] for answer in release.answers if answer["section"] == verdict.get("section")]
         return _titles(release, [key for key in keys if ":" not in key], language)
     if kind == "fallback" or name in OPENINGS:
-        return [*({"label": title, "choice": section} for section, title in release.sections.items()), person]
+        return [*({"label": title, "choice": section} for section, title in release.section_titles(language).items()), person]
     return []
 
 

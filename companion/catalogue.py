@@ -51,6 +51,7 @@ class Catalogue:
 
     sections: dict[str, str]
     items: dict[str, Item]
+    spanish_sections: dict[str, str] = field(default_factory=dict)
 
     @property
     def answers(self) -> dict[str, Item]:
@@ -90,7 +91,8 @@ def load_catalogue(data: Path = DATA) -> Catalogue:
         ]
     if faults:
         raise CatalogueError("\n".join(faults))
-    return Catalogue(sections, items)
+    translated = data / "sections.es.yml"
+    return Catalogue(sections, items, _read(translated)["sections"] if translated.exists() else {})
 
 
 def _language(path: Path) -> str:

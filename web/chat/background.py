@@ -1,4 +1,4 @@
-"""What the web process does by itself: drain the spool, and finish messages whose answer was broken off."""
+"""What the web process does by itself: drain the spool, finish what was broken off, delete what is over its time."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from django.conf import settings
+from django.utils import timezone
 
 from web import db
-from web.chat import selectors, services, spool, turn
+from web.chat import retention, selectors, services, spool, turn
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,17 @@ async def sweep() -> int:
     return len(left)
 
 
+async def expire() -> int:
+    """Delete conversations that are over their time. Returns how many."""
+    deleted = 0
+    try:
+        while batch := await db.pages.call(retention.expire, now=timezone.now()):
+            deleted += batch
+    except db.Unavailable:
+        pass
+    return deleted
+
+
 async def forever(work: Callable[[], Awaitable[int]], every: float) -> None:
     """Do something now and then, whatever happens in it."""
     while True:
@@ -58,4 +70,5 @@ def start() -> list[asyncio.Task[None]]:
     return [
         asyncio.create_task(forever(drain, settings.DRAIN_EVERY), name="drain"),
         asyncio.create_task(forever(sweep, settings.SWEEP_EVERY), name="sweep"),
+        asyncio.create_task(forever(expire, settings.EXPIRE_EVERY), name="expire"),
     ]

@@ -91,7 +91,8 @@ async def _answer_surely(incoming: Incoming) -> Response:
     except Exception as e:
         log.critical("turn %s: %s", incoming.id, type(e).__name__)
     verdict = screen(incoming)
-    replies = wording.notice(verdict.tier if verdict.tier in URGENT else "outage") + wording.notice(FAILED)
+    names = [verdict.tier if verdict.tier in URGENT else "outage", FAILED]
+    replies = [reply for name in names for reply in wording.notice(name, incoming.language)]
     tier = verdict.tier if verdict.tier in PRIORITY else "none"
     return await _spool(
         incoming, Decision(tier, "failed", replies, _reasons(verdict), wording.current(), "internal error")
@@ -165,7 +166,7 @@ async def _spool(incoming: Incoming, decision: Decision) -> Response:
 
 async def _decide(incoming: Incoming, verdict: Verdict, context: dict[str, Any], stored: bool) -> Decision:
     if incoming.too_long:
-        return _fall_back(verdict, context, "too long")
+        return _fall_back(incoming, verdict, context, "too long")
     claimed = "none"
     try:
         release = wording.current()
@@ -178,23 +179,26 @@ async def _decide(incoming: Incoming, verdict: Verdict, context: dict[str, Any],
         checked = check(given, message=incoming.id, at_least=verdict.tier, releases=wording.releases())
     except (EngineFailed, Rejected) as e:
         log.warning("turn %s: %s", incoming.id, e.reason)
-        return _fall_back(verdict, context, e.reason, claimed)
+        return _fall_back(incoming, verdict, context, e.reason, claimed)
     except Exception as e:
         log.error("turn %s: %s", incoming.id, type(e).__name__)
-        return _fall_back(verdict, context, "internal error", claimed)
+        return _fall_back(incoming, verdict, context, "internal error", claimed)
     reasons = _reasons(verdict) + [reason for reason in checked.reasons if reason["layer"] != "phrase"]
     return Decision(checked.tier, checked.outcome, checked.replies, reasons, checked.release)
 
 
-def _fall_back(verdict: Verdict, context: dict[str, Any], failure: str, claimed: str = "none") -> Decision:
+def _fall_back(
+    incoming: Incoming, verdict: Verdict, context: dict[str, Any], failure: str, claimed: str = "none"
+) -> Decision:
     """The approved fallback. An urgent tier that a rejected answer claims still counts: when in doubt, up."""
     tier = highest([verdict.tier, claimed if claimed in URGENT else "none"])
     rule = "message too long" if failure == "too long" else "assistant unavailable"
     reasons = [*_reasons(verdict), {"layer": "web", "tier": tier, "rule": rule, "sentence": "", "score": None}]
     release = wording.current()
-    replies = wording.fallback(release, tier, context.get("shown", {})) if release else []
+    language = incoming.language or context.get("language", "en")
+    replies = wording.fallback(release, tier, context.get("shown", {}), language) if release else []
     if release and failure == "too long" and release.variations("too_long"):
-        replies.append(wording.message(release, "too_long"))
+        replies.append(wording.message(release, "too_long", language=language))
     return Decision(tier, "escalate" if tier != "none" else "failed", replies, reasons, release, failure)
 
 
@@ -223,7 +227,7 @@ def _request(incoming: Incoming, context: dict[str, Any]) -> dict[str, Any]:
         "conversation": str(incoming.conversation),
         "message": str(incoming.id),
         **words,
-        "context": {**known, "language": incoming.language, **context},
+        "context": {**known, "language": incoming.language or "en", **context},
     }
 
 

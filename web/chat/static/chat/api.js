@@ -1,5 +1,6 @@
 // Talking to the server. The conversation's token travels in a header, never in a cookie or an address.
 
+import { language } from "./page.js";
 import { store } from "./store.js";
 
 const API = "/api/chat/";
@@ -14,7 +15,7 @@ export class Problem extends Error {
 }
 
 export const request = (path, options) => {
-  const headers = { ...options.headers, ...(options.token && { Authorization: `Bearer ${options.token}` }) };
+  const headers = { "Accept-Language": language, ...options.headers, ...(options.token && { Authorization: `Bearer ${options.token}` }) };
   return fetch(API + path, { ...options, headers, credentials: "omit", cache: "no-store" });
 };
 

@@ -2,10 +2,11 @@
 
 import { request } from "./api.js";
 import { tell } from "./frame.js";
-import { log, toEnd } from "./page.js";
-import { bubble, shown, usable } from "./replies.js";
+import { $, fill, log, toEnd, words } from "./page.js";
+import { arrival, bubble, shown, usable } from "./replies.js";
 import { store } from "./store.js";
 
+const TYPING_MS = 8000;
 let listening = false;
 export const hush = () => { listening = false; };
 
@@ -31,11 +32,30 @@ export async function listen() {
 
 function heard(event) {
   const field = (name) => event.split("\n").filter((line) => line.startsWith(`${name}:`)).map((line) => line.slice(name.length + 1).trim()).join("\n");
-  if (field("event") !== "reply") return;
-  const { id, reply } = JSON.parse(field("data"));
-  if (!usable(reply) || (id && shown.has(id))) return;
-  if (id) shown.add(id);
-  log.append(...bubble(reply));
+  const kind = field("event");
+  if (kind === "reply") replied(JSON.parse(field("data")));
+  else if (kind === "staff") moved(JSON.parse(field("data")));
+}
+
+function replied({ id, reply, staff, at }) {
+  if (!usable(reply) || shown.has(id) || shown.has(at)) return;
+  shown.add(id).add(at);
+  still();
+  log.append(...bubble(reply, staff));
   toEnd();
   tell("unread");
+}
+
+const typing = $("#typing");
+const still = () => { typing.hidden = true; };
+let quiet;
+function moved({ state, staff }) {
+  clearTimeout(quiet);
+  still();
+  if (state === "typing") {
+    typing.textContent = fill(words.typing, staff);
+    typing.hidden = false;
+    quiet = setTimeout(still, TYPING_MS);
+  } else log.append(...arrival({ state, staff }));
+  toEnd();
 }

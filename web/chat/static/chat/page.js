@@ -12,6 +12,9 @@ export function el(tag, props, ...children) {
   return node;
 }
 export const unseen = (text) => el("span", { className: "vh", textContent: text });
+/** A sentence of the page with what belongs into its places. */
+export const fill = (text, facts) => text.replace(/\[\[(\w+)\]\]/g, (_, name) => facts[name] ?? "");
+export const language = document.documentElement.lang;
 export const note = (text) => el("p", { className: "note", textContent: text });
 export const button = (text, onclick, className = "") => el("button", { type: "button", textContent: text, className, onclick });
 

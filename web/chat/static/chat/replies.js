@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { linkBlock, pin, safe } from "./lines.js";
-import { asList, button, el, fromTemplate, note, spoken, unseen, words } from "./page.js";
+import { asList, button, el, fill, fromTemplate, language, note, spoken, unseen, words } from "./page.js";
 
 const URGENT = ["crisis", "emergency"];
 export const labels = new Map(); // choice → label, so that a restored choice reads as what was chosen
@@ -14,6 +14,8 @@ const cleaned = (reply) => ({
   text: reply.text,
   links: asList(reply.links).filter(safe),
   choices: asList(reply.choices).filter((choice) => choice?.label && typeof choice.choice === "string"),
+  sources: asList(reply.sources),
+  approved: reply.approved,
 });
 
 function choiceBlock(choices, numbered) {
@@ -29,34 +31,70 @@ function choiceBlock(choices, numbered) {
   return block;
 }
 
-function feedback(message) {
-  const block = el("p", { className: "helpful" }, words.helpful + " ");
-  const say = (helpful) => () => {
-    ask("POST", "feedback", { message, helpful }).catch(() => {});
-    block.replaceChildren(words.noted);
-    block.tabIndex = -1;
-    block.focus({ preventScroll: true });
-  };
-  block.append(button(words.yes, say(true)), button(words.no, say(false)));
-  return block;
+/** Who approved a text and when, or that nobody has; and where it comes from. */
+function proof({ approved, sources }) {
+  const on = approved?.on && new Date(approved.on).toLocaleDateString(language, { dateStyle: "long", timeZone: "UTC" });
+  const said = [approved ? fill(words.approved, { by: approved.by, on }) : words.sample];
+  if (sources.length) said.push(words.source, sources.join("; "));
+  return el("p", { className: "proof", textContent: said.join(" ") });
 }
 
-export function bubble(raw) {
+/** Whether an answer helped, and if not, why; and the way to a person. */
+function feedback(message) {
+  const asked = fromTemplate("helpful");
+  const thank = () => asked.replaceChildren(words.noted);
+  asked.tabIndex = -1;
+  asked.addEventListener("click", ({ target }) => {
+    const { helpful, reason } = target.dataset;
+    if (!helpful && !reason) return;
+    ask("POST", "feedback", { message, helpful: helpful === "true", ...(reason && { reason }) }).catch(() => {});
+    helpful === "false" ? asked.replaceChildren(fromTemplate("why")) : thank();
+    asked.focus({ preventScroll: true });
+  });
+  return asked;
+}
+
+function person() {
+  const pick = button(words.person);
+  pick.dataset.choice = "human";
+  return pick;
+}
+
+/** A reply, with what belongs below it; `staff` is who wrote it where that was a person. */
+export function bubble(raw, staff) {
   const reply = cleaned(raw);
   const urgent = URGENT.includes(reply.kind);
   const node = el("div", { className: urgent ? "it card" : "it" });
   if (/^[a-z]+$/.test(reply.kind)) node.classList.add(reply.kind);
-  node.append(unseen(`${reply.kind === "staff" ? words.staff : words.it} `), spoken(reply.text), ...linkBlock(reply.links));
+  node.append(unseen(`${staff ? words.staff : words.it} `));
+  if (staff) node.append(el("p", { className: "from", textContent: [staff.name, staff.role].filter(Boolean).join(", ") }));
+  node.append(spoken(reply.text), ...linkBlock(reply.links));
   if (urgent) pin(reply.links);
   const parts = [node];
-  if (reply.choices.length && reply.kind === "answer") parts.push(note(words.related));
+  if (reply.kind === "answer") {
+    node.append(proof(reply));
+    if (reply.choices.length) parts.push(note(words.related));
+  }
   if (reply.choices.length) parts.push(choiceBlock(reply.choices, reply.kind === "clarify"));
   return parts;
 }
 
-export function addReplies(node, { message, replies }) {
+export function addReplies(node, { message, replies, handled_by: by }) {
   const good = asList(replies).filter(usable);
-  node.append(...(good.length ? good.flatMap(bubble) : [fromTemplate("outage")]));
-  if (message && good.some((reply) => reply.kind === "answer")) node.append(feedback(message));
+  if (good.length) node.append(...good.flatMap((reply) => bubble(reply)));
+  else node.append(by === "staff" ? note(fill(words.sent, { name: present.name })) : fromTemplate("outage"));
+  const answer = good.find((reply) => reply.kind === "answer");
+  if (message && answer) {
+    const offered = asList(answer.choices).some(({ choice }) => choice === "human");
+    node.append(el("div", { className: "after" }, feedback(message), ...(offered ? [] : [person()])));
+  }
   if (message) shown.add(message);
+}
+
+/** A person of the care team comes, or goes. `present` is who was here last. */
+export const present = { name: words.staff.replace(/:$/, "") };
+export function arrival({ staff, state }) {
+  const same = present.state === state && present.name === staff.name;
+  Object.assign(present, { name: staff.name, state });
+  return same ? [] : [note(fill(state === "joined" ? words.joined : words.left_chat, staff))];
 }

@@ -22,6 +22,5 @@ export const wait = (turn) => keep([...waiting(), turn]);
 export const settled = (id) => keep(waiting().filter((one) => one.id !== id));
 
 export function forget() {
-  store.set("token", undefined);
-  keep([]);
+  for (const name of ["token", "waiting", "told", "reached"]) store.set(name, undefined);
 }

@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { framed, leave, tell } from "./frame.js";
 import { hush } from "./live.js";
-import { $, asList, box, log, note, pinned, toEnd, words } from "./page.js";
+import { $, asList, box, el, fill, log, note, pinned, toEnd, words } from "./page.js";
 import { bubble, labels, usable } from "./replies.js";
 import { forget, store } from "./store.js";
 import { deliver, restore, send, unsent } from "./turns.js";
@@ -24,7 +24,7 @@ async function erase() {
     log.replaceChildren(...log.querySelectorAll(".banner, [data-start]"));
     pinned.hidden = true;
     const replies = asList(told.replies).filter(usable);
-    log.append(...(replies.length ? replies.flatMap(bubble) : [note(words.erased)]));
+    log.append(...(replies.length ? replies.flatMap((reply) => bubble(reply)) : [note(words.erased)]));
   } catch {
     log.append(note(words.kept));
   }
@@ -35,8 +35,23 @@ async function erase() {
 function counted() {
   const left = box.maxLength - box.value.length;
   count.hidden = left > COUNT_FROM;
-  const says = left <= 0 ? words.full : `${Math.floor(left / 50) * 50 || left} ${words.left}`;
+  const says = left <= 0 ? fill(words.full, { most: box.maxLength }) : fill(words.left, { left: Math.floor(left / 50) * 50 || left });
   if (count.textContent !== says && !count.hidden) count.textContent = says;
+}
+
+/** The conversation as a text file, made here. */
+function save() {
+  const said = [...log.querySelectorAll(".you, .it:not(.busy), #log > .note")].map((one) => one.innerText.trim());
+  const href = URL.createObjectURL(new Blob([said.join("\n\n")], { type: "text/plain" }));
+  el("a", { href, download: words.file }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 1000);
+}
+
+/** The same conversation in the other language: the page is loaded anew, what this tab remembers stays. */
+function change(event) {
+  event.preventDefault();
+  history.replaceState(history.state, "", event.currentTarget.href);
+  location.reload();
 }
 
 /** The choice that a typed "2" means: only while the last thing said ends in numbered choices. */
@@ -73,6 +88,7 @@ function escape(event) {
 
 const actions = {
   print: () => window.print(),
+  save,
   erase: () => { $("[data-sure]").hidden = false; $("[data-do=erase-now]").focus(); },
   "erase-now": () => { menu.open = false; erase(); },
 };
@@ -85,6 +101,7 @@ help.addEventListener("toggle", covered);
 menu.addEventListener("toggle", () => { $("[data-sure]").hidden = true; });
 document.addEventListener("click", ({ target }) => { if (!menu.contains(target)) menu.open = false; });
 log.addEventListener("click", ({ target }) => { const pick = target.closest("[data-choice]"); if (pick) choose(pick); });
+$("#switch").addEventListener("click", change);
 $("#leave").addEventListener("click", (event) => { event.preventDefault(); forgetAll(); leave(event.currentTarget); });
 for (const one of document.querySelectorAll("[data-do]")) { one.addEventListener("click", actions[one.dataset.do]); one.hidden = false; }
 for (const one of log.querySelectorAll("[data-choice]")) labels.set(one.dataset.choice, one.textContent);

@@ -116,7 +116,9 @@ def test_a_turn_that_was_set_aside_is_removed_with_the_rest(patient: Patient, ho
     assert not old.exists() and new.exists()
 
 
-def test_the_privacy_page_says_how_long_and_what_stays_in_both_languages(publish: Any, patient: Patient, server: Background) -> None:
+def test_the_privacy_page_says_how_long_and_what_stays_in_both_languages(
+    publish: Any, patient: Patient, server: Background
+) -> None:
     publish(keep_days=45)
     english = server.run(patient.http.get("/privacy/?lang=en")).content.decode()
     assert "quiet for 45 days" in english and "What stays, and why" in english and "[[" not in english

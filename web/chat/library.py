@@ -72,7 +72,7 @@ def related(release: Release, item: Item, language: str) -> list[Entry]:
 def search(release: Release, text: str, language: str) -> list[Entry]:
     """The answers that hold most of the words, best first: a word in the title counts most, then in a phrasing, then in the text.
 
-    An answer counts only if it holds at least half of the words; those that stand in most answers ("can", "I") are left out.
+    An answer counts only if it holds more than half of the words; those that stand in most answers ("can", "I") are left out.
     """
     places = [(item, *_places(item)) for item in readable(release, language)]
     commonness = {word: sum(_has(word, everything) for *_, everything in places) for word in folded(text)}
@@ -80,7 +80,7 @@ def search(release: Release, text: str, language: str) -> list[Entry]:
     scored = []
     for item, title, phrasings, everything in places:
         held = {word for word in wanted if _has(word, everything)}
-        if held and 2 * len(held) >= len(wanted):
+        if 2 * len(held) > len(wanted):
             points = sum(
                 (1 + 3 * _has(word, title) + _has(word, phrasings)) / (1 + commonness[word]) for word in held
             )

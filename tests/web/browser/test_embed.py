@@ -93,6 +93,21 @@ def test_by_keyboard_it_opens_takes_a_question_closes_and_opens_again_as_it_was(
     expect(frame.locator(".it.answer")).to_be_visible()
 
 
+def test_the_language_of_the_page_around_is_followed(open_page: Any, site: str) -> None:
+    page = open_page(viewport={"width": 1280, "height": 860})
+    FakeApi(page)
+    host = '<!doctype html><html lang="es-MX"><title>x</title><a href="#">x</a><script src="/embed.js" async></script></html>'
+    page.route("**/host", lambda route: route.fulfill(content_type="text/html", body=host))
+    with page.expect_response("**/embed.js"):
+        page.goto(f"{site}/host")
+    page.wait_for_function("document.body.lastElementChild.tagName === 'DIV'")
+    page.locator("a").focus()
+    page.keyboard.press("Tab")
+    frame = frame_of(page)
+    assert frame.url.endswith("/chat/?lang=es")
+    expect(frame.get_by_role("heading", name="Asistente automático")).to_be_visible()
+
+
 def test_quick_exit_takes_the_whole_page_away(clinic: Any) -> None:
     clinic.route("https://www.google.com/", lambda route: route.fulfill(body="elsewhere"))
     clinic.locator("footer a").last.focus()
@@ -106,7 +121,7 @@ def test_on_a_site_that_may_not_embed_us_and_when_the_server_is_gone_the_button_
 ) -> None:
     page = open_page(viewport={"width": 1280, "height": 860})
     page.clock.install()
-    page.route("**/chat/", lambda route: route.abort())
+    page.route("**/chat/?lang=*", lambda route: route.abort())
     with page.expect_response("**/embed.js"):
         page.goto(f"{site}/")
     page.wait_for_function("document.body.lastElementChild.tagName === 'DIV'")

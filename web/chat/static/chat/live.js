@@ -8,6 +8,7 @@ import { store } from "./store.js";
 
 const TYPING_MS = 8000;
 let listening = false;
+let last; // the event that was heard last: after a lost connection the server goes on from there
 export const hush = () => { listening = false; };
 
 export async function listen() {
@@ -15,7 +16,8 @@ export async function listen() {
   listening = true;
   for (let pause = 2000; listening; pause = Math.min(pause * 2, 60000)) {
     try {
-      const response = await request("events", { headers: { Accept: "text/event-stream" }, token: store.get("token") });
+      const headers = { Accept: "text/event-stream", ...(last && { "Last-Event-ID": last }) };
+      const response = await request("events", { headers, token: store.get("token") });
       if (response.status >= 400 && response.status < 500) break;
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       for (let text = "", part; listening && !(part = await reader.read()).done;) {
@@ -33,13 +35,14 @@ export async function listen() {
 function heard(event) {
   const field = (name) => event.split("\n").filter((line) => line.startsWith(`${name}:`)).map((line) => line.slice(name.length + 1).trim()).join("\n");
   const kind = field("event");
+  last = field("id") || last;
   if (kind === "reply") replied(JSON.parse(field("data")));
   else if (kind === "staff") moved(JSON.parse(field("data")));
 }
 
-function replied({ id, reply, staff, at }) {
-  if (!usable(reply) || shown.has(id) || shown.has(at)) return;
-  shown.add(id).add(at);
+function replied({ id, reply, staff }) {
+  if (!usable(reply) || shown.has(id)) return;
+  shown.add(id);
   still();
   log.append(...bubble(reply, staff));
   toEnd();

@@ -92,7 +92,7 @@ export function send(said) {
 /** Something that was said before: by staff, or by the patient with the reply to it. */
 function again(entry) {
   if (entry.staff) {
-    shown.add(entry.at);
+    shown.add(entry.id);
     log.append(...(entry.state ? arrival(entry) : asList(entry.replies).filter(usable).flatMap((reply) => bubble(reply, entry.staff))));
     return;
   }

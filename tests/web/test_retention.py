@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from companion.clinic import ClinicError
+from companion.clinic import Clinic, ClinicError
 from tests.web.support import CRISIS, QUESTION, Background, Patient, clinic
 from web.chat import background, retention, spool
 from web.chat.models import Conversation, Feedback, Message
@@ -69,6 +69,12 @@ def test_the_clinic_says_for_how_many_days(publish: Any, patient: Patient) -> No
     out = StringIO()
     call_command("expire_conversations", stdout=out)
     assert out.getvalue() == "1 conversations deleted; they are kept for 10 days\n"
+
+
+def test_the_demo_clinics_own_sentences_give_the_same_number_of_days() -> None:
+    demo = Clinic.load()
+    days = demo.facts["keep_days"]
+    assert f" {days} days" in demo.facts["privacy"] and f" {days} días" in demo.spanish["privacy"]
 
 
 @pytest.mark.parametrize("wrong", ["soon", "0", "-1", "1.5"])

@@ -100,7 +100,7 @@ def _free_port() -> int:
 
 
 def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 240
     while True:
         try:
             urllib.request.urlopen(address, timeout=1).close()

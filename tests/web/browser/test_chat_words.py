@@ -44,6 +44,8 @@ def test_a_patient_says_that_an_answer_did_not_help_and_why(chat: Any) -> None:
     chat.get_by_role("button", name="No", exact=True).click()
     chat.get_by_role("button", name="It is hard to understand").click()
     expect(chat.get_by_text("Thank you, noted.")).to_be_visible()
+    while len(chat.api.bodies) < 2:
+        chat.wait_for_timeout(20)
     assert [body for _, body in chat.api.bodies] == [
         {"message": "m0", "helpful": False},
         {"message": "m0", "helpful": False, "reason": "unclear"},

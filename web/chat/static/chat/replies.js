@@ -12,6 +12,7 @@ export const usable = (reply) => typeof reply?.text === "string" && reply.text.t
 const cleaned = (reply) => ({
   kind: String(reply.kind ?? "notice"),
   text: reply.text,
+  language: String(reply.key).startsWith("es:") ? "es" : "en",
   links: asList(reply.links).filter(safe),
   choices: asList(reply.choices).filter((choice) => choice?.label && typeof choice.choice === "string"),
   sources: asList(reply.sources),
@@ -68,7 +69,9 @@ export function bubble(raw, staff) {
   if (/^[a-z]+$/.test(reply.kind)) node.classList.add(reply.kind);
   node.append(unseen(`${staff ? words.staff : words.it} `));
   if (staff) node.append(el("p", { className: "from", textContent: [staff.name, staff.role].filter(Boolean).join(", ") }));
-  node.append(spoken(reply.text), ...linkBlock(reply.links));
+  const text = spoken(reply.text);
+  if (!staff) text.lang = reply.language;
+  node.append(text, ...linkBlock(reply.links));
   if (urgent) pin(reply.links);
   const parts = [node];
   if (reply.kind === "answer") {

@@ -106,5 +106,7 @@ def test_what_is_carried_over_never_lowers_a_tier() -> None:
         ("en", False, "¿puedo comer antes de la sesión?", "es"),
     ],
 )
-def test_a_button_is_answered_in_the_pages_language_and_words_in_their_own(page: str, choice: bool, text: str, answered_in: str) -> None:
+def test_a_button_is_answered_in_the_pages_language_and_words_in_their_own(
+    page: str, choice: bool, text: str, answered_in: str
+) -> None:
     assert spoken(text, Context.of({"choice": choice, "context": {"language": page}})) == answered_in

@@ -34,6 +34,7 @@ def starter(patient: Patient, engine: FakeEngine, home: Any, monkeypatch: pytest
 def test_every_word_of_a_page_is_there_in_spanish_too(page: str) -> None:
     def same(english: Any, spanish: Any, at: str) -> None:
         if isinstance(english, dict):
+            assert all(isinstance(key, str) for key in english), f"{at}: YAML takes yes, no, on and off for truth"
             assert set(spanish) >= set(english) - {"status"}, at
             for key in set(english) - {"status", "key"}:
                 same(english[key], spanish[key], f"{at}.{key}")

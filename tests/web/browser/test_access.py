@@ -36,7 +36,7 @@ def state(page: Any, name: str) -> None:
     elif name == "crisis":
         page.api.answers(CRISIS, STAFFING, tier="crisis")
         say(page, "I cannot go on")
-        page.get_by_text("More lines").last.click()
+        page.locator(".it.card .more > summary").click()
     elif name == "emergency":
         page.api.answers({**CRISIS, "kind": "emergency"}, reply("symptom", "Call."), ANSWER, tier="emergency")
         say(page, "she does not breathe")
@@ -108,13 +108,13 @@ def test_axe_finds_nothing_on_the_plain_pages_and_none_runs_over_the_side_of_a_s
     assert found == {}
 
 
-@pytest.mark.parametrize("direction", ["ltr", "rtl"])
+@pytest.mark.parametrize(("direction", "language"), [("ltr", "en"), ("rtl", "en"), ("ltr", "es")])
 def test_nothing_runs_over_the_side_and_help_box_and_lines_stay_in_reach(
-    open_page: Any, site: str, direction: str
+    open_page: Any, site: str, direction: str, language: str
 ) -> None:
     page = open_page()
     page.api = FakeApi(page)
-    page.goto(f"{site}/chat/")
+    page.goto(f"{site}/chat/?lang={language}")
     page.evaluate("direction => { document.documentElement.dir = direction; }", direction)
     state(page, "crisis")
     for width, height in [(390, 844), (1280, 860), (320, 568), (640, 400), (320, 256)]:

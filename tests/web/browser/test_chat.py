@@ -264,6 +264,7 @@ def test_an_unsafe_link_or_a_broken_choice_is_left_out(chat: Any) -> None:
         {**ANSWER, "links": links, "choices": [None, {"label": "No choice"}, {"label": "Yes", "choice": "a/b"}]}
     )
     say(chat, "hello")
+    expect(last(chat, ".it.answer")).to_be_visible()
     assert last(chat, ".it.answer").locator("a").all_text_contents() == ["Good"]
     assert last(chat, ".choices").locator("button").all_text_contents() == ["Yes"]
 

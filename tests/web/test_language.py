@@ -10,6 +10,7 @@ from django.test import Client
 
 from companion.catalogue import load_catalogue
 from companion.clinic import Clinic
+from companion.lint import MAX_GRADE, reading_grade
 from companion.release import Release, Releases, build, write
 from tests.web.support import CRISIS, QUESTION, FakeEngine, Patient, clinic
 from web.chat import wording
@@ -48,6 +49,16 @@ def test_every_word_of_a_page_is_there_in_spanish_too(page: str) -> None:
     spanish = page_words(page, "es")
     same(page_words(page), spanish, page)
     assert PAGES.with_suffix(".es.yml").exists()
+
+
+@pytest.mark.parametrize("page", PAGE_NAMES)
+def test_every_page_is_written_for_everybody(page: str) -> None:
+    def sentences(words: Any) -> list[str]:
+        if isinstance(words, str):
+            return [words] if words.endswith(".") else []
+        return [text for inner in (words.values() if isinstance(words, dict) else words) for text in sentences(inner)]
+
+    assert reading_grade(" ".join(sentences(page_words(page)))) <= MAX_GRADE
 
 
 def test_a_release_says_lines_sections_and_the_clinics_own_sentences_in_spanish(starter: Release) -> None:

@@ -45,10 +45,11 @@ function replied({ id, reply, staff }) {
   shown.add(id);
   still();
   log.append(...bubble(reply, staff));
-  toEnd();
+  follow();
   tell("unread");
 }
 
+const follow = () => $(".reach:focus-within", log) || toEnd(); // not away from a form that somebody is filling in
 const typing = $("#typing");
 const still = () => { typing.hidden = true; };
 let quiet;
@@ -60,5 +61,5 @@ function moved({ state, staff }) {
     typing.hidden = false;
     quiet = setTimeout(still, TYPING_MS);
   } else log.append(...arrival({ state, staff }));
-  toEnd();
+  follow();
 }

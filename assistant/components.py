@@ -192,7 +192,7 @@ class AnswerMatcher(_Trained):
                 "answers": list(decision.answers),
                 "candidates": list(decision.candidates),
                 "score": round(decision.score, 4),
-                "language": "es" if text.startswith("es:") else language_of(text),
+                "language": spoken(text, context),
                 "smalltalk": decision.smalltalk,
                 "section": text if intent == SECTION else None,
                 "reasons": [reason.as_dict() for reason in verdict.reasons[:8]],
@@ -218,6 +218,13 @@ class AnswerMatcher(_Trained):
             }
             selectors[intent] = {"response": response, "ranking": []}
         message.set("response_selector", selectors, add_to_output=True)
+
+
+def spoken(text: str, context: Context) -> str:
+    """The language to answer in. A press on a button has no words of its own, but a title was chosen as it was read."""
+    if context.choice:
+        return "es" if text.startswith("es:") or (context.language == "es" and "/" not in text) else "en"
+    return "es" if text.startswith("es:") else language_of(text)
 
 
 def outcome_intent(verdict: Verdict, decision: Decision) -> str:

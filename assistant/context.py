@@ -11,7 +11,8 @@ from companion.tiers import TIERS, URGENT
 
 @dataclass(frozen=True)
 class Context:
-    """shown: how often each message was shown; misses: unanswered messages in a row; urgent: a crisis at any time before."""
+    """shown: how often each message was shown; misses: unanswered messages in a row; urgent: a crisis at any time before;
+    language: of the page around the conversation."""
 
     shown: Mapping[str, int] = field(default_factory=dict)
     last_answer: str | None = None
@@ -19,6 +20,7 @@ class Context:
     urgent: bool = False
     misses: int = 0
     choice: bool = False
+    language: str = "en"
 
     @classmethod
     def of(cls, metadata: Any) -> Context:
@@ -37,4 +39,5 @@ class Context:
             bool(given.get("urgent")) or last_tier in URGENT,
             misses if isinstance(misses, int) else 0,
             bool(metadata.get("choice")),
+            "es" if given.get("language") == "es" else "en",
         )

@@ -124,9 +124,10 @@ def choices_for(release: Release, item: dict[str, Any], verdict: dict[str, Any])
         return [*_titles(release, verdict.get("candidates", []), language)[:RELATED], none, person]
     if name == "section":
         keys = [answer["key"] for answer in release.answers if answer["section"] == verdict.get("section")]
-        return _titles(release, [key for key in keys if ":" not in key], language)
+        found = _titles(release, [key for key in keys if ":" not in key], language)
+        return sorted(found, key=lambda choice: language != "en" and ":" not in choice["choice"])  # the reader's own language first
     if kind == "fallback" or name in OPENINGS:
-        return [*({"label": title, "choice": section} for section, title in release.sections.items()), person]
+        return [*({"label": title, "choice": section} for section, title in release.section_titles(language).items()), person]
     return []
 
 

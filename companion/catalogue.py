@@ -55,6 +55,7 @@ class Catalogue:
 
     sections: dict[str, str]
     items: dict[str, Item]
+    spanish_sections: dict[str, str] = field(default_factory=dict)
 
     @property
     def answers(self) -> dict[str, Item]:
@@ -97,7 +98,8 @@ def load_catalogue(data: Path = DATA, *, related_to: Collection[str] = ()) -> Ca
         ]
     if faults:
         raise CatalogueError("\n".join(faults))
-    return Catalogue(sections, items)
+    translated = data / "sections.es.yml"
+    return Catalogue(sections, items, _read(translated)["sections"] if translated.exists() else {})
 
 
 def _language(path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,10 @@ class ClinicError(ValueError):
 
 @dataclass(frozen=True)
 class Clinic:
-    """One clinic: its facts as text, its mode (demo or clinic), its staffed hours and its country's lines."""
+    """One clinic: its facts as text, its mode (demo or clinic), its staffed hours and its country's lines.
+
+    `spanish` holds the facts that the clinic gave in Spanish (under `es`), and for those it left out what to say instead.
+    """
 
     mode: str
     facts: dict[str, str]
@@ -33,6 +36,7 @@ class Clinic:
     holidays: list[str]
     country: Country
     countries: dict[str, Country]
+    spanish: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path = DATA / "clinic.yml", facts_path: Path = DATA / "facts.yml") -> Clinic:
@@ -47,14 +51,17 @@ class Clinic:
     def parse(cls, given: dict[str, Any], facts_path: Path = DATA / "facts.yml") -> Clinic:
         """The same from a mapping, as the web side keeps it."""
         known = yaml.safe_load(facts_path.read_text(encoding="utf-8"))["facts"]
-        facts = {}
+        facts, spanish = {}, {}
+        translated = given.get("es") or {}
         for name, fact in known.items():
-            value = str(given.get(name) or "").strip()
+            value, in_spanish = (_own_words(name, source) for source in (given, translated))
             if not value and fact.get("required"):
                 raise ClinicError(f"{name} is missing: {fact['label']}")
-            if "{" in value or "}" in value or "[[" in value:
-                raise ClinicError(f"{name}: braces and placeholders are not allowed in a clinic's own words")
-            facts[name] = value or fact["instead"]
+            facts[name] = value or str(fact["instead"])
+            if said := in_spanish or ("" if value else fact.get("instead_es")):
+                spanish[name] = said
+        if not facts["keep_days"].isdecimal() or not int(facts["keep_days"]):
+            raise ClinicError(f"keep_days {facts['keep_days']!r} is no number of days; write a whole number such as 90")
         mode = given.get("mode", "clinic")
         if mode not in MODES:
             raise ClinicError(f"mode {mode!r} is not one of {', '.join(MODES)}")
@@ -67,12 +74,13 @@ class Clinic:
             hours = Hours.parse(facts["timezone"], given.get("staffed"), holidays)
         except HoursError as e:
             raise ClinicError(str(e)) from e
-        return cls(mode, facts, hours, given.get("staffed") or {}, holidays, countries[code], countries)
+        return cls(mode, facts, hours, given.get("staffed") or {}, holidays, countries[code], countries, spanish)
 
-    def fill(self, text: str, **more: str) -> str:
-        """Replace the placeholders of a text. Raises ClinicError for one that is unknown."""
-        values = {f"clinic.{name}": value for name, value in self.facts.items()}
-        values |= {"lines.emergency": self.country.emergency, "lines.crisis": self.country.crisis}
+    def fill(self, text: str, language: str = "en", **more: str) -> str:
+        """Replace the placeholders of a text in that language. Raises ClinicError for one that is unknown."""
+        facts = self.facts | (self.spanish if language == "es" else {})
+        values = {f"clinic.{name}": value for name, value in facts.items()}
+        values |= {"lines.emergency": self.country.said_in(language).emergency, "lines.crisis": self.country.crisis}
         values |= {"lines.crisis_es": self.country.crisis_es}
         values |= {name.replace("__", "."): value for name, value in more.items()}
 
@@ -82,6 +90,13 @@ class Clinic:
             return values[match[1]]
 
         return PLACEHOLDER.sub(value, text)
+
+
+def _own_words(name: str, source: dict[str, Any]) -> str:
+    value = str(source.get(name) or "").strip()
+    if "{" in value or "}" in value or "[[" in value:
+        raise ClinicError(f"{name}: braces and placeholders are not allowed in a clinic's own words")
+    return value
 
 
 WEEKDAYS = {

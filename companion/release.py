@@ -51,6 +51,9 @@ class Release:
         self.mode: str = content["mode"]
         self.clinic: dict[str, Any] = content["clinic"]
         self.sections: dict[str, str] = {section["name"]: section["title"] for section in content["sections"]}
+        self.spanish_sections: dict[str, str] = {
+            section["name"]: section.get("es", section["title"]) for section in content["sections"]
+        }
         self.items: dict[str, dict[str, Any]] = {item["key"]: item for item in content["items"]}
 
     @classmethod
@@ -87,6 +90,10 @@ class Release:
         """All answers of the release, whether or not they may be served today."""
         return [item for item in self.items.values() if item["kind"] == "answer"]
 
+    def section_titles(self, language: str) -> dict[str, str]:
+        """The sections' titles by name; those that have none in that language keep the English one."""
+        return self.spanish_sections if language == "es" else self.sections
+
     def localised(self, key: str, language: str) -> str:
         """The key of a text or message in that language, where there is one; else the key as it is."""
         translated = f"{language}:{key}"
@@ -117,7 +124,16 @@ class Release:
             "text": item["text"],
             "links": item["links"],
             "choices": list(choices),
+            "sources": item["sources"],
+            "approved": approval(item),
         }
+
+
+def approval(item: dict[str, Any]) -> dict[str, Any] | None:
+    """Who approved an item, on which day and until when: {by, on, until}, dates as ISO; None for a sample."""
+    if item["sample"] or not item["approver"]:
+        return None
+    return {"by": item["approver"], "on": (item["approved_at"] or "")[:10] or None, "until": item["review_by"]}
 
 
 def servable(item: dict[str, Any], mode: str, today: dt.date) -> bool:
@@ -214,7 +230,7 @@ def build(
     items = []
     for item, source in _expanded(catalogue, clinic):
         approval = approvals.get(source) if approvals else None
-        text = clinic.fill(item.text)
+        text = clinic.fill(item.text, item.language)
         with_lines = item.attach_lines or item.kind in ("crisis", "emergency", "symptom")
         entry: dict[str, Any] = {
             "key": item.key,
@@ -224,7 +240,7 @@ def build(
             "title": item.title,
             "text": text,
             "hash": text_hash(text),
-            "links": list(clinic.country.links) if with_lines else [],
+            "links": list(clinic.country.said_in(item.language).links) if with_lines else [],
             "phrasings": list(item.phrasings),
             "sources": list(item.sources),
             "related": list(item.related),
@@ -249,10 +265,14 @@ def build(
         "clinic": {
             **clinic.facts,
             "country": clinic.country.code,
+            "es": clinic.spanish,
             "staffed": clinic.staffed,
             "holidays": clinic.holidays,
         },
-        "sections": [{"name": name, "title": title} for name, title in catalogue.sections.items()],
+        "sections": [
+            {"name": name, "title": title, "es": catalogue.spanish_sections.get(name, title)}
+            for name, title in catalogue.sections.items()
+        ],
         "lines": [country.as_dict() for country in clinic.countries.values()],
         "items": items,
     }

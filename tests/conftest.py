@@ -46,7 +46,9 @@ else:
     from django.conf import settings
 
     # Every test begins with empty tables; waiting for the disk each time would double the time of a run.
-    settings.DATABASES["default"]["OPTIONS"]["init_command"] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
+    settings.DATABASES["default"]["OPTIONS"]["init_command"] = (
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA secure_delete=ON;"
+    )
     django.setup()  # before the conftest.py files below, which import models
 
 

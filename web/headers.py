@@ -20,7 +20,7 @@ ADMIN = (
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; frame-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'self'"
 )
-EMBEDDED = ("/chat/", "/help/", "/safety-protocol")
+EMBEDDED = ("/chat/", "/help/", "/answers/", "/privacy/", "/safety-protocol")
 """Pages that a clinic's website shows in a frame."""
 
 Handler = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]

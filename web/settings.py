@@ -48,6 +48,7 @@ DATABASE_PAUSE = 2.0  # after a failure go straight to the spool for so long
 TURN_LEASE = 6.0  # whoever answers a message holds it for so long
 SWEEP_EVERY = 30.0
 SWEEP_AFTER = 30.0
+EXPIRE_EVERY = 3600.0
 DRAIN_EVERY = 1.0
 FOLLOW_RECORD_EVERY = 60.0
 EVENTS_EVERY = 1.0
@@ -129,7 +130,7 @@ DATABASES = {
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
             "timeout": 5,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;",
         },
         "TEST": {"NAME": HOME / "test.sqlite3"},
     }

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assistant.components import spoken
 from assistant.context import Context
 from companion.carry import carried_over
 from companion.tiers import TIERS
@@ -91,3 +92,21 @@ def test_what_is_carried_over_never_lowers_a_tier() -> None:
         "it adds nothing to what is higher already"
     )
     assert carried_over("yes", "emergency", "crisis").tier == "emergency"
+
+
+@pytest.mark.parametrize(
+    ("page", "choice", "text", "answered_in"),
+    [
+        ("es", True, "preparation", "es"),
+        ("es", True, "human", "es"),
+        ("es", True, "es:session/what-happens", "es"),
+        ("es", True, "session/what-happens", "en"),  # an English title was chosen
+        ("en", True, "preparation", "en"),
+        ("es", False, "can I eat before the session", "en"),
+        ("en", False, "¿puedo comer antes de la sesión?", "es"),
+    ],
+)
+def test_a_button_is_answered_in_the_pages_language_and_words_in_their_own(
+    page: str, choice: bool, text: str, answered_in: str
+) -> None:
+    assert spoken(text, Context.of({"choice": choice, "context": {"language": page}})) == answered_in

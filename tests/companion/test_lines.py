@@ -12,6 +12,16 @@ from companion.lines import ELSEWHERE, LinesError, load_lines, stale
 
 READ = dt.date(2026, 1, 1)
 LINES: dict[str, Any] = {
+    "labels": {
+        "en": {
+            "emergency": "Call {number} (emergency)",
+            "call": "Call {number}: {name}",
+            "text": "Text {number}: {name}",
+            "text_body": "Text {body} to {number}: {name}",
+            "chat": "Chat: {name}",
+            "or": " or ",
+        }
+    },
     "countries": {
         "US": {
             "name": "United States",
@@ -61,6 +71,17 @@ def test_a_line_becomes_links_that_a_phone_can_act_on(tmp_path: Path):
         ("Text HI YOU to 988: Lifeline", "sms:988?&body=HI%20YOU"),
         ("Chat: Lifeline", "https://chat.example"),
     ]
+
+
+def test_every_line_has_the_same_ways_in_spanish_with_labels_of_their_own():
+    for country in load_lines().values():
+        spanish = country.said_in("es")
+        assert [link["href"] for link in spanish.links] == [link["href"] for link in country.links]
+        assert spanish.name and spanish.crisis == country.crisis_es
+        for english, link in zip(country.links, spanish.links, strict=True):
+            assert link["label"].startswith(("Llamar al ", "Mensaje ", "Chat: "))
+            assert (": " in link["label"]) == (": " in english["label"])
+    assert load_lines()["IE"].said_in("es").emergency == "112 o al 999"
 
 
 def test_where_no_number_is_valid_everywhere_it_is_said_in_words(tmp_path: Path):

@@ -89,6 +89,15 @@ def test_the_handler_of_unforeseen_faults_says_nothing_either(
     assert "Internal Server Error" in logged.getvalue() and silent(logged), logged.getvalue()
 
 
+def test_what_somebody_searches_for_in_the_answers_is_in_no_log_and_no_address(
+    patient: Patient, logged: io.StringIO, server: Background
+) -> None:
+    got = server.run(patient.http.post("/answers/", {"words": SECRET_WORDS}))
+    assert got.status_code == 200 and "zebra umbrella" in got.content.decode()
+    assert got["Cache-Control"] == "no-store" and 'method="post"' in got.content.decode()
+    assert silent(logged), logged.getvalue()
+
+
 def test_nothing_is_mailed(patient: Patient) -> None:
     patient.say(SECRET_WORDS)
     assert mail.outbox == []

@@ -70,7 +70,7 @@ def test_a_visitor_reads_what_happens_in_danger_in_the_clinics_own_words_with_th
 
 def test_a_visitor_finds_the_page_from_the_lines_the_chat_and_the_clinics_home_page(patient: Patient, server: Background) -> None:
     for path in ("/help/", "/chat/", "/"):
-        assert 'href="/safety-protocol"' in server.run(patient.http.get(path)).content.decode(), path
+        assert 'href="/safety-protocol' in server.run(patient.http.get(path)).content.decode(), path
     assert server.run(patient.http.get("/safety-protocol/")).status_code == 200
 
 
@@ -81,7 +81,7 @@ def test_a_visitor_is_told_that_a_sample_is_a_sample_until_the_clinic_approves_i
     publish(mode="clinic")
     assert "Sample page" in page(), "the clinic has filled its facts in and has not read the page"
     approved = {**protocol.wording(), "status": "approved"}
-    monkeypatch.setattr(protocol, "wording", lambda: approved)
+    monkeypatch.setattr(protocol, "wording", lambda *_: approved)
     assert "Sample page" not in page()
     publish(mode="demo")
     assert "Sample page" in page()
@@ -187,7 +187,7 @@ def test_with_unreadable_clinic_facts_the_page_leaves_out_what_it_does_not_know(
 
 
 def test_without_its_words_the_page_is_the_lines(patient: Patient, server: Background, monkeypatch: pytest.MonkeyPatch) -> None:
-    def lost() -> None:
+    def lost(*_: str) -> None:
         raise ValueError("no such file")
 
     monkeypatch.setattr(protocol, "wording", lost)
@@ -201,7 +201,7 @@ def test_a_file_without_the_page_is_named(tmp_path: Path) -> None:
         if content is not None:
             path.write_text(content)
         with pytest.raises(ValueError, match="restore the file"):
-            protocol.wording.__wrapped__(path)
+            protocol.wording(path=path)
 
 
 def every_text(words: Any) -> Iterator[str]:

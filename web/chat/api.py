@@ -22,8 +22,9 @@ from django.views.decorators.csrf import csrf_exempt
 from companion.rules import MAX_CHARS
 from companion.tiers import URGENT
 from web import db
-from web.chat import events, limits, selectors, services, tokens, turn, wording
+from web.chat import events, limits, retention, selectors, services, tokens, turn, wording
 from web.chat.incoming import MAX_TEXT, Incoming
+from web.chat.language import language_in
 from web.chat.services import ClientIdTaken, ConversationDeleted
 from web.problems import problem
 
@@ -104,7 +105,7 @@ async def start(request: HttpRequest) -> HttpResponseBase:
     Never refused, since whoever needs the lines needs a token first.
     """
     body = _body(request)
-    language = _string(body, "language", 12) or "en"
+    language = _language(request, body)
     release = wording.current()
     if release is None:
         raise RuntimeError("no release")
@@ -120,25 +121,27 @@ async def start(request: HttpRequest) -> HttpResponseBase:
             language=language,
             country=release.clinic.get("country", ""),
         )
-    greeting = wording.greeting(release)
+    greeting = wording.greeting(release, language)
     return JsonResponse({"conversation": str(conversation), "token": token, "greeting": greeting}, status=201)
 
 
 @with_token
 async def say(request: HttpRequest, conversant: tokens.Conversant) -> HttpResponseBase:
     """A message of the patient, and the reply to it."""
-    incoming = _incoming(_body(request), conversant)
+    body = _body(request)
+    language = _language(request, body)
+    incoming = _incoming(body, language, conversant)
     verdict = turn.screen(incoming)
     urgent = verdict.tier in URGENT
     if incoming.too_long and not urgent:
         detail = f"A message has at most {MAX_TEXT} characters. Send the question in a few sentences."
-        return problem(413, "too-long", detail, replies=wording.notice("too_long"), limit=MAX_TEXT)
+        return problem(413, "too-long", detail, replies=wording.notice("too_long", language), limit=MAX_TEXT)
     wait = request.META[WAIT] or limits.messages_of_conversation.wait(str(incoming.conversation))
     if wait and not urgent:
-        return too_many(wait, incoming.language)
+        return too_many(wait, language)
     if turn.crowded(incoming) and not urgent:
         detail = "More people are writing than can be answered. Try again in a moment."
-        refused = problem(503, "busy", detail, replies=wording.notice("busy", incoming.language))
+        refused = problem(503, "busy", detail, replies=wording.notice("busy", language))
         refused["Retry-After"] = str(BUSY_SECONDS)
         return refused
     left_out = "too many" if wait else "crowded" if turn.crowded(incoming, times=2) else ""
@@ -146,11 +149,11 @@ async def say(request: HttpRequest, conversant: tokens.Conversant) -> HttpRespon
         answer = await turn.answer(incoming, left_out=left_out)
     except ClientIdTaken:
         detail = "This client_message_id was used for another message. Send this one with an id of its own."
-        replies = wording.notice(verdict.tier, incoming.language) if urgent else []
+        replies = wording.notice(verdict.tier, language) if urgent else []
         return problem(409, "client-message-id", detail, replies=replies)
     except ConversationDeleted:
         detail = "This conversation was deleted. Start a new one and send the message there."
-        replies = wording.notice(verdict.tier, incoming.language) if urgent else []
+        replies = wording.notice(verdict.tier, language) if urgent else []
         return problem(410, "deleted", detail, replies=replies)
     if not answer["replies"]:
         return problem(
@@ -177,7 +180,9 @@ async def delete(request: HttpRequest, conversant: tokens.Conversant) -> HttpRes
     kept = await db.turns.call(
         services.conversation_delete, conversation=conversant.conversation, started_at=conversant.started_at
     )
-    replies = wording.notice("conversation_deleted_kept" if kept else "conversation_deleted")
+    with contextlib.suppress(db.Unavailable):
+        await db.pages.call(retention.scrub)
+    replies = wording.notice("conversation_deleted_kept" if kept else "conversation_deleted", _language(request))
     return JsonResponse(
         {"conversation": str(conversant.conversation), "deleted": True, "kept": kept, "replies": replies}
     )
@@ -221,7 +226,7 @@ async def contact(request: HttpRequest, conversant: tokens.Conversant) -> HttpRe
         phone=phone,
         email=email,
     )
-    return JsonResponse({"saved": True, "replies": wording.notice("contact_saved")}, status=201)
+    return JsonResponse({"saved": True, "replies": wording.notice("contact_saved", _language(request, body))}, status=201)
 
 
 @with_token
@@ -245,7 +250,7 @@ async def _not_deleted(conversant: tokens.Conversant) -> None:
         raise ConversationDeleted
 
 
-def _incoming(body: dict[str, Any], conversant: tokens.Conversant) -> Incoming:
+def _incoming(body: dict[str, Any], language: str, conversant: tokens.Conversant) -> Incoming:
     text, choice = body.get("text"), body.get("choice")
     if (text is None) == (choice is None):
         raise Invalid(422, "text-or-choice", "Give either `text` or `choice`.")
@@ -267,8 +272,14 @@ def _incoming(body: dict[str, Any], conversant: tokens.Conversant) -> Incoming:
         text=said[:MAX_CHARS],
         choice=chosen,
         received_at=timezone.now(),
-        language=_string(body, "language", 12) or "en",
+        language=language,
     )
+
+
+def _language(request: HttpRequest, body: dict[str, Any] | None = None) -> str:
+    """The language of the page around the conversation: as the body says, else as the header does; empty if neither."""
+    given = _string(body or {}, "language", 12) or request.headers.get("Accept-Language", "")
+    return language_in(given)
 
 
 def _body(request: HttpRequest) -> dict[str, Any]:

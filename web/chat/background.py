@@ -1,4 +1,5 @@
-"""What the web process does by itself: drain the spool, finish messages whose answer was broken off, keep the release true."""
+"""What the web process does by itself: drain the spool, finish what was broken off, keep the release true, delete what is over its
+time."""
 
 from __future__ import annotations
 
@@ -7,9 +8,10 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from django.conf import settings
+from django.utils import timezone
 
 from web import db
-from web.chat import selectors, services, spool, turn
+from web.chat import retention, selectors, services, spool, turn
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +53,17 @@ async def follow_the_record() -> int:
     return await asyncio.to_thread(publishing.keep_in_force)
 
 
+async def expire() -> int:
+    """Delete conversations that are over their time. Returns how many."""
+    deleted = 0
+    try:
+        while batch := await db.pages.call(retention.expire, now=timezone.now()):
+            deleted += batch
+    except db.Unavailable:
+        pass
+    return deleted
+
+
 async def forever(work: Callable[[], Awaitable[int]], every: float) -> None:
     """Do something now and then, whatever happens in it."""
     while True:
@@ -68,4 +81,5 @@ def start() -> list[asyncio.Task[None]]:
         asyncio.create_task(
             forever(follow_the_record, settings.FOLLOW_RECORD_EVERY), name="follow the record"
         ),
+        asyncio.create_task(forever(expire, settings.EXPIRE_EVERY), name="expire"),
     ]

@@ -100,7 +100,7 @@ def _reply(reply: dict[str, Any], release: Release, current: Release, today: dt.
     choices = [{"label": choice["label"], "choice": choice["choice"]} for choice in reply.get("choices") or []]
     approved = release.reply(item, choices)
     if (
-        any(reply.get(part) != approved[part] for part in ("kind", "revision", "text"))
+        any(reply.get(part) != approved[part] for part in ("kind", "revision", "text", "sources", "approved"))
         or (reply.get("links") or []) != item["links"]
     ):
         raise Rejected("unapproved text")
@@ -120,7 +120,7 @@ def _choice_approved(choice: dict[str, str], release: Release) -> bool:
     if chosen in ("none", "human"):
         return any(item["kind"] == "label" and item["text"] == label for item in release.items.values())
     if chosen in release.sections:
-        return label == release.sections[chosen]
+        return label in (release.sections[chosen], release.spanish_sections[chosen])
     item = release.items.get(chosen)
     return item is not None and item["kind"] == "answer" and label == item["title"]
 

@@ -21,7 +21,8 @@ class Incoming:
     text: str
     choice: str
     received_at: dt.datetime
-    language: str = "en"
+    language: str = ""
+    """Of the page in which it was written, `en` or `es`; empty where that is not known."""
 
     @property
     def id(self) -> uuid.UUID:

@@ -65,7 +65,12 @@ class Answer:
 def conversation_start(*, conversation: uuid.UUID, started_at: dt.datetime, language: str, country: str = "") -> None:
     Conversation.objects.get_or_create(
         pk=conversation,
-        defaults={"created_at": started_at, "last_seen_at": started_at, "language": language, "country": country},
+        defaults={
+            "created_at": started_at,
+            "last_seen_at": started_at,
+            "language": language or "en",
+            "country": country,
+        },
     )
 
 
@@ -89,7 +94,8 @@ def message_receive(*, incoming: Incoming) -> Receipt:
             return Receipt(fresh=False, answered=selectors.message_answer(message))
         if not _take(message.pk, now, lease):
             return Receipt(fresh=False)
-    Conversation.objects.filter(pk=conversation.pk).update(last_seen_at=now)
+    conversation.language = incoming.language or conversation.language
+    Conversation.objects.filter(pk=conversation.pk).update(last_seen_at=now, language=conversation.language)
     return Receipt(fresh=True, context=selectors.context(conversation, before=message))
 
 

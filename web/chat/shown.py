@@ -32,6 +32,7 @@ class Shown:
     words: dict[str, str]
     sections: tuple[dict[str, str], ...]
     mode: str = "demo"
+    language: str = "en"
 
     @property
     def name(self) -> str:
@@ -51,15 +52,18 @@ class Shown:
         return "tel:" + NOT_DIGITS.sub("", self.phone)
 
 
-SAID = ("greeting", "outage", "slow", "sample_answers", "label_talk_to_person")
+SAID = ("greeting", "outage", "slow", "sample_answers", "label_talk_to_person", "reminder", "welcome_back")
 """The messages that stand in the first HTML, by key."""
 
 
-def shown() -> Shown:
-    """The release in force as the pages show it. Never raises: without one it is made of `data/`, without words."""
+def shown(language: str = "en") -> Shown:
+    """The release in force as the pages show it, in that language as far as it goes.
+
+    Never raises: without a release it is made of `data/`, without words.
+    """
     if release := current():
         try:
-            return _of_release(release)
+            return _of_release(release, language)
         except (KeyError, TypeError) as e:
             log.error("the release in force cannot be shown: %s", type(e).__name__)
     try:
@@ -70,18 +74,25 @@ def shown() -> Shown:
         facts, code, mode = {}, ELSEWHERE, "demo"
     else:
         lines = {code: country.as_dict() for code, country in clinic.countries.items()}
-        facts, code, mode = clinic.facts, clinic.country.code, clinic.mode
-    return Shown(facts, lines[code], _others(lines, code), {}, (), mode)
+        facts, code, mode = {**clinic.facts, "es": clinic.spanish}, clinic.country.code, clinic.mode
+    lines = {country: _said(there, language) for country, there in lines.items()}
+    return Shown(_said(facts, language), lines[code], _others(lines, code), {}, (), mode, language)
 
 
-def _of_release(release: Release) -> Shown:
-    lines = {country["code"]: country for country in release.content["lines"]}
-    words = {name: item["text"] for name in SAID if (item := _first(release, name))}
+def _of_release(release: Release, language: str) -> Shown:
+    lines = {country["code"]: _said(country, language) for country in release.content["lines"]}
+    words = {name: item["text"] for name in SAID if (item := _first(release, release.localised(name, language)))}
     if not _samples(release):
         words.pop("sample_answers", None)
     code = release.clinic["country"]
-    sections = tuple({"choice": name, "label": title} for name, title in release.sections.items())
-    return Shown(release.clinic, lines[code], _others(lines, code), words, sections, release.mode)
+    sections = tuple({"choice": name, "label": title} for name, title in release.section_titles(language).items())
+    clinic = _said(release.clinic, language)
+    return Shown(clinic, lines[code], _others(lines, code), words, sections, release.mode, language)
+
+
+def _said(content: dict[str, Any], language: str) -> dict[str, Any]:
+    """A country or the clinic's facts with what is given in that language in its place."""
+    return {**content, **(content.get(language) or {})}
 
 
 def _others(lines: dict[str, Country], code: str) -> tuple[Country, ...]:

@@ -7,6 +7,7 @@ exactly once. If even the disk refuses, the turn waits in memory, which is the b
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import logging
 import os
@@ -90,6 +91,14 @@ def set_aside(turn: Spooled) -> None:
         with contextlib.suppress(OSError):
             turn.path.rename(turn.path.with_suffix(".refused"))
     _in_memory.pop(turn.incoming.id, None)
+
+
+def remove_set_aside(before: dt.datetime) -> None:
+    """Remove what was set aside longer ago than conversations are kept."""
+    for path in [*_paths("*.refused"), *_paths("*.unreadable")]:
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < before.timestamp():
+                path.unlink()
 
 
 def _paths(pattern: str) -> list[Path]:

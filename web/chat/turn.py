@@ -103,8 +103,8 @@ async def _answer_surely(incoming: Incoming, left_out: str) -> Response:
     except Exception as e:
         log.critical("turn %s: %s", incoming.id, type(e).__name__)
     verdict = screen(incoming)
-    spoken = incoming.language
-    replies = wording.notice(verdict.tier if verdict.tier in URGENT else "outage", spoken) + wording.notice(FAILED, spoken)
+    names = [verdict.tier if verdict.tier in URGENT else "outage", FAILED]
+    replies = [reply for name in names for reply in wording.notice(name, incoming.language)]
     tier = verdict.tier if verdict.tier in PRIORITY else "none"
     return await _spool(
         incoming, Decision(tier, "failed", replies, _reasons(verdict), wording.current(), "internal error")
@@ -155,7 +155,7 @@ async def _complete(
     left_out = "too long" if incoming.too_long else left_out
     context = {"language": incoming.language, **context}
     if left_out:
-        decision = _fall_back(verdict, context, left_out)
+        decision = _fall_back(incoming, verdict, context, left_out)
     else:
         decision = await _decide(incoming, verdict, context, stored)
     if stored:
@@ -196,23 +196,26 @@ async def _decide(incoming: Incoming, verdict: Verdict, context: dict[str, Any],
         checked = check(given, message=incoming.id, at_least=verdict.tier, releases=wording.releases())
     except (EngineFailed, Rejected) as e:
         log.warning("turn %s: %s", incoming.id, e.reason)
-        return _fall_back(verdict, context, e.reason, claimed)
+        return _fall_back(incoming, verdict, context, e.reason, claimed)
     except Exception as e:
         log.error("turn %s: %s", incoming.id, type(e).__name__)
-        return _fall_back(verdict, context, "internal error", claimed)
+        return _fall_back(incoming, verdict, context, "internal error", claimed)
     reasons = _reasons(verdict) + [reason for reason in checked.reasons if reason["layer"] != "phrase"]
     return Decision(checked.tier, checked.outcome, checked.replies, reasons, checked.release)
 
 
-def _fall_back(verdict: Verdict, context: dict[str, Any], failure: str, claimed: str = "none") -> Decision:
+def _fall_back(
+    incoming: Incoming, verdict: Verdict, context: dict[str, Any], failure: str, claimed: str = "none"
+) -> Decision:
     """The approved fallback. An urgent tier that a rejected answer claims still counts: when in doubt, up."""
     tier = highest([verdict.tier, claimed if claimed in URGENT else "none"])
     rule = LEFT_OUT.get(failure, "assistant unavailable")
     reasons = [*_reasons(verdict), {"layer": "web", "tier": tier, "rule": rule, "sentence": "", "score": None}]
     release = wording.current()
-    replies = wording.fallback(release, tier, context.get("shown", {}), context["language"]) if release else []
+    language = incoming.language or context.get("language", "en")
+    replies = wording.fallback(release, tier, context.get("shown", {}), language) if release else []
     if release and failure == "too long" and release.variations("too_long"):
-        replies.append(wording.message(release, "too_long"))
+        replies.append(wording.message(release, "too_long", language=language))
     return Decision(tier, "escalate" if tier != "none" else "failed", replies, reasons, release, failure)
 
 
@@ -241,7 +244,7 @@ def _request(incoming: Incoming, context: dict[str, Any]) -> dict[str, Any]:
         "conversation": str(incoming.conversation),
         "message": str(incoming.id),
         **words,
-        "context": {**known, **context},
+        "context": {**known, "language": incoming.language or "en", **context},
     }
 
 

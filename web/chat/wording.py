@@ -39,8 +39,9 @@ def base_name(key: str) -> str:
     return match[1] if match else key
 
 
-def message(release: Release, name: str, shown: Mapping[str, int] | None = None) -> Reply:
+def message(release: Release, name: str, shown: Mapping[str, int] | None = None, language: str = "en") -> Reply:
     """A message in the variation whose turn it is. Raises KeyError when the release does not hold it."""
+    name = release.localised(name, language)
     return release.reply(release.message(name, (shown or {}).get(name, 0)))
 
 
@@ -49,17 +50,17 @@ def notice(name: str, language: str = "en") -> list[Reply]:
     release = current()
     if release is None or not release.variations(name):
         return []
-    return [message(release, release.localised(name, language))]
+    return [message(release, name, language=language)]
 
 
-def greeting(release: Release) -> list[Reply]:
+def greeting(release: Release, language: str = "en") -> list[Reply]:
     """What a conversation begins with: disclosure, the sections as choices, and whether answers are samples."""
-    choices = [{"label": title, "choice": name} for name, title in release.sections.items()]
-    if label := release.items.get("label_talk_to_person"):
+    choices = [{"label": title, "choice": name} for name, title in release.section_titles(language).items()]
+    if label := release.items.get(release.localised("label_talk_to_person", language)):
         choices.append({"label": label["text"], "choice": "human"})
-    replies = [release.reply(release.message("greeting"), choices)]
+    replies = [release.reply(release.message(release.localised("greeting", language)), choices)]
     if any(item["sample"] for item in release.answers) and release.variations("sample_answers"):
-        replies.append(message(release, "sample_answers"))
+        replies.append(message(release, "sample_answers", language=language))
     return replies
 
 
@@ -67,7 +68,7 @@ def fallback(release: Release, tier: str, shown: Mapping[str, int], language: st
     """What is said when the engine's reply cannot be used: the tier's own card and, unless urgent, the outage text; in the
     conversation's language where the release has them in it."""
     names = [tier] if tier in URGENT else [tier, "outage"]
-    return [message(release, release.localised(name, language), shown) for name in names if release.variations(name)]
+    return [message(release, name, shown, language) for name in names if release.variations(name)]
 
 
 def tell_truth(release: Release, replies: list[Reply], *, recorded: bool, now: dt.datetime) -> list[Reply]:

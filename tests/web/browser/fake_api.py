@@ -19,8 +19,17 @@ US_LINKS = [
 ]
 
 
-def reply(kind: str, text: str, *, links: list[Any] | None = None, choices: list[Any] | None = None) -> Reply:
-    return {"kind": kind, "key": kind, "revision": 1, "text": text, "links": links or [], "choices": choices or []}
+def reply(kind: str, text: str, *, links: list[Any] | None = None, choices: list[Any] | None = None, **more: Any) -> Reply:
+    said = {"kind": kind, "key": kind, "revision": 1, "text": text, "links": links or [], "choices": choices or []}
+    return {**said, "sources": [], "approved": None, **more}
+
+
+SAM = {"name": "Sam", "role": "Nurse"}
+
+
+def event(name: str, **data: Any) -> str:
+    """A server-sent event, as the server writes it."""
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n"
 
 
 ANSWER = reply(
@@ -56,12 +65,14 @@ class FakeApi:
         self.transcript: list[dict[str, Any]] = []
         self.held: list[Route] = []
         self.hold = False
+        self.events: list[str] = []
+        self.bodies: list[tuple[str, Any]] = []
+        self.languages: set[str] = set()
         page.route("**/api/chat/**", self._handle)
 
-    def answers(self, *replies: Reply, escalation: Any = None, tier: str = "none") -> None:
-        self.queue.append(
-            (200, {"tier": tier, "replies": list(replies), "escalation": escalation, "release": {"number": 1}})
-        )
+    def answers(self, *replies: Reply, escalation: Any = None, tier: str = "none", **more: Any) -> None:
+        answer = {"tier": tier, "replies": list(replies), "escalation": escalation, "release": {"number": 1}}
+        self.queue.append((200, {**answer, **more}))
 
     def fails(self, status: int, body: Any = None) -> None:
         self.queue.append((status, body or {"type": "about:blank", "title": "No", "status": status}))
@@ -71,6 +82,7 @@ class FakeApi:
         path = request.url.split("/api/chat/")[1]
         self.calls.append(f"{request.method} {path}")
         self.cookies.append(request.headers.get("cookie", ""))
+        self.languages.add(request.headers.get("accept-language", ""))
         if self.down:
             route.abort()
         elif path == "conversations":
@@ -79,8 +91,13 @@ class FakeApi:
             self._message(route, request.post_data_json)
         elif path == "conversations/current" and request.method == "GET":
             _json(route, 200, {"conversation": "c", "messages": self.transcript})
+        elif path == "events" and self.events:
+            route.fulfill(status=200, content_type="text/event-stream", body=self.events.pop(0))
         elif path == "events":
             route.abort()
+        elif path in ("feedback", "contact"):
+            self.bodies.append((path, request.post_data_json))
+            _json(route, 201, {"saved": True, "replies": [reply("notice", "The team can see how to reach you.")]})
         else:
             _json(route, 200, {})
 

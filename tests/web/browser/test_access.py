@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.web.browser.fake_api import ANSWER, CLARIFY, CRISIS, STAFFING, FakeApi, reply
+from tests.web.browser.fake_api import ANSWER, CLARIFY, CRISIS, SAM, STAFFING, FakeApi, event, reply
 
 RULES = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -36,7 +36,7 @@ def state(page: Any, name: str) -> None:
     elif name == "crisis":
         page.api.answers(CRISIS, STAFFING, tier="crisis")
         say(page, "I cannot go on")
-        page.get_by_text("More lines").last.click()
+        page.locator(".it.card .more > summary").click()
     elif name == "emergency":
         page.api.answers({**CRISIS, "kind": "emergency"}, reply("symptom", "Call."), ANSWER, tier="emergency")
         say(page, "she does not breathe")
@@ -50,6 +50,21 @@ def state(page: Any, name: str) -> None:
     elif name == "menu":
         page.get_by_label("Menu").click()
         page.get_by_role("button", name="Delete this conversation").click()
+    elif name == "why":
+        say(page, "hello")
+        page.get_by_role("button", name="No", exact=True).click()
+        expect(page.locator(".why")).to_be_visible()
+    elif name == "staff":
+        page.api.events = [
+            event("staff", state="joined", staff=SAM)
+            + event("reply", id=1, reply=reply("staff", "Hello."), staff=SAM, at="x")
+            + event("staff", state="typing", staff=SAM)
+        ]
+        page.api.answers(reply("human", "You can call."), escalation={"id": "e", "tier": "human", "state": "recorded"})
+        say(page, "a person please")
+        expect(page.locator("#typing")).to_be_visible()
+        page.locator(".reach").get_by_role("button").click()
+        expect(page.get_by_role("alert")).to_contain_text("Please give")
     elif name == "full":
         page.locator("#box").fill("a" * 3990)
 
@@ -59,10 +74,10 @@ def test_axe_finds_nothing_in_any_state(open_page: Any, site: str, scheme: str) 
     page = open_page(bypass_csp=True, color_scheme=scheme)
     page.api = FakeApi(page)
     found = {}
-    for name in ("first", "answer", "clarify", "crisis", "emergency", "failed", "help", "menu", "full"):
+    for name in ("first", "answer", "why", "clarify", "crisis", "emergency", "staff", "failed", "help", "menu", "full"):
         page.api.down = False
         page.api.transcript.clear()
-        page.goto(f"{site}/chat/")
+        page.goto(f"{site}/chat/?lang=en")
         page.evaluate("sessionStorage.clear()")
         page.reload()
         expect(page.locator("#box")).to_be_enabled()
@@ -72,20 +87,34 @@ def test_axe_finds_nothing_in_any_state(open_page: Any, site: str, scheme: str) 
     assert found == {}
 
 
-@pytest.mark.parametrize("path", ["/", "/help/", "/safety-protocol"])
-def test_axe_finds_nothing_on_the_plain_pages(open_page: Any, site: str, path: str) -> None:
-    page = open_page(bypass_csp=True)
-    page.goto(site + path)
-    assert faults(page) == []
+def test_axe_finds_nothing_on_the_plain_pages_and_none_runs_over_the_side_of_a_small_screen(open_page: Any, site: str) -> None:
+    page = open_page(bypass_csp=True, viewport={"width": 320, "height": 568})
+    found = {}
+    answer = "/answers/preparation/eating-and-drinking/"
+    for path in ("/", "/help/", "/safety-protocol", "/privacy/", "/answers/", answer, "/chat/?lang=es", "/answers/es/"):
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.goto(site + path)
+            if wrong := faults(page):
+                found[path, scheme] = wrong
+        if path != "/" and page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found[path, "width"] = ["runs over"]
+    page.goto(f"{site}/answers/")
+    page.get_by_label("Search the answers").fill("I want to kill myself")
+    page.keyboard.press("Enter")
+    expect(page.locator(".card a[href='tel:988']").first).to_be_visible()
+    if wrong := faults(page):
+        found["search", ""] = wrong
+    assert found == {}
 
 
-@pytest.mark.parametrize("direction", ["ltr", "rtl"])
+@pytest.mark.parametrize(("direction", "language"), [("ltr", "en"), ("rtl", "en"), ("ltr", "es")])
 def test_nothing_runs_over_the_side_and_help_box_and_lines_stay_in_reach(
-    open_page: Any, site: str, direction: str
+    open_page: Any, site: str, direction: str, language: str
 ) -> None:
     page = open_page()
     page.api = FakeApi(page)
-    page.goto(f"{site}/chat/")
+    page.goto(f"{site}/chat/?lang={language}")
     page.evaluate("direction => { document.documentElement.dir = direction; }", direction)
     state(page, "crisis")
     for width, height in [(390, 844), (1280, 860), (320, 568), (640, 400), (320, 256)]:

@@ -54,7 +54,7 @@ def test_a_topic_a_related_question_and_a_person_are_one_tap_away(chat: Any, rel
     expect(last(chat, ".you .text")).to_have_text(title)
     chat.get_by_role("button", name="Getting home").click()
     expect(chat.locator(".you")).to_have_count(2)
-    chat.locator("[data-choice=human]").click()
+    chat.locator("[data-choice=human]").last.click()
     expect(chat.locator(".you")).to_have_count(3)
     assert [sent["choice"] for sent in chat.api.sent] == [section, "preparation/transport", "human"]
 
@@ -264,6 +264,7 @@ def test_an_unsafe_link_or_a_broken_choice_is_left_out(chat: Any) -> None:
         {**ANSWER, "links": links, "choices": [None, {"label": "No choice"}, {"label": "Yes", "choice": "a/b"}]}
     )
     say(chat, "hello")
+    expect(last(chat, ".it.answer")).to_be_visible()
     assert last(chat, ".it.answer").locator("a").all_text_contents() == ["Good"]
     assert last(chat, ".choices").locator("button").all_text_contents() == ["Yes"]
 
@@ -277,6 +278,7 @@ def test_feedback_and_deletion_reach_the_server(chat: Any) -> None:
     chat.get_by_role("button", name="Delete it now").click()
     expect(chat.locator(".you")).to_have_count(0)
     assert chat.api.calls[-2:] == ["POST feedback", "DELETE conversations/current"]
+    assert [body["helpful"] for _, body in chat.api.bodies] == [True]
     assert chat.evaluate("sessionStorage.length") == 0
 
 
@@ -287,4 +289,4 @@ def test_quick_exit_leaves_nothing_in_the_tab(chat: Any) -> None:
     stored = chat.evaluate("sessionStorage.length")
     chat.get_by_role("link", name="Quick exit").click()
     expect(chat.locator("body")).to_have_text("elsewhere")
-    assert stored == 1 and chat.url == "https://www.google.com/"
+    assert stored == 2 and chat.url == "https://www.google.com/"

@@ -3,8 +3,11 @@
 (() => {
   const script = document.currentScript;
   const origin = new URL(script.src).origin;
-  const lines = /* lines */ null; // filled in by the server: what to show when the frame cannot load
-  const label = script.dataset.label || "Ask a question";
+  const said = /* words */ {}; // filled in by the server, by language; with the lines, for when the frame cannot load
+  const page = (script.dataset.lang || document.documentElement.lang || navigator.language).slice(0, 2).toLowerCase();
+  const language = said[page] ? page : "en";
+  const words = said[language];
+  const label = script.dataset.label || words.open;
   const exit = script.dataset.exit || "https://www.google.com/";
   const READY_WITHIN_MS = 6000;
 
@@ -54,7 +57,8 @@
   launch.setAttribute("aria-haspopup", "dialog");
   const box = make("div", { className: "frame", hidden: true });
   box.setAttribute("role", "dialog");
-  box.setAttribute("aria-label", "Chat with the automated assistant");
+  box.setAttribute("aria-label", words.frame);
+  for (const part of [launch, box]) part.lang = language;
   root.append(launch, box);
 
   let frame = null;
@@ -63,7 +67,7 @@
 
   function load() {
     if (frame) return;
-    frame = make("iframe", { title: "Automated assistant", src: `${origin}/chat/`, referrerPolicy: "origin" });
+    frame = make("iframe", { title: words.frame, src: `${origin}/chat/?lang=${language}`, referrerPolicy: "origin" });
     box.append(frame);
     setTimeout(() => ready || away(), READY_WITHIN_MS);
   }
@@ -71,10 +75,9 @@
   // The frame never said that it runs: give the lines from here.
   function away() {
     const panel = make("div", { className: "away" });
-    panel.append(make("p", { textContent: lines?.words || "The chat cannot be reached at the moment." }));
-    const phone = lines?.phone && { label: `Call ${lines.phone} (the clinic)`, href: `tel:${lines.phone.replace(/[^\d+]/g, "")}` };
-    for (const { label: text, href } of [...(lines?.links ?? []), phone].filter(Boolean)) panel.append(make("a", { href, textContent: text }));
-    panel.append(make("button", { type: "button", textContent: "Close", onclick: close }));
+    panel.append(make("p", { textContent: words.away }));
+    for (const { label: text, href } of words.links) panel.append(make("a", { href, textContent: text }));
+    panel.append(make("button", { type: "button", textContent: words.close, onclick: close }));
     panel.addEventListener("keydown", ({ key }) => key === "Escape" && close());
     box.append(panel);
     frame.addEventListener("load", () => ready && panel.remove());
@@ -86,6 +89,7 @@
     box.hidden = false;
     launch.hidden = true;
     launch.classList.remove("new");
+    launch.removeAttribute("aria-label");
     launch.setAttribute("aria-expanded", "true");
     frame.focus();
     tell();
@@ -108,7 +112,10 @@
       if (!box.hidden) tell();
     } else if (data?.companion === "close") close();
     else if (data?.companion === "leave") location.replace(exit);
-    else if (data?.companion === "unread" && box.hidden) launch.classList.add("new");
+    else if (data?.companion === "unread" && box.hidden) {
+      launch.classList.add("new");
+      launch.setAttribute("aria-label", `${label}. ${words.unread}`);
+    }
   });
   const place = () => document.body.append(host);
   document.body ? place() : document.addEventListener("DOMContentLoaded", place);

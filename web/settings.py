@@ -36,7 +36,9 @@ SWEEP_EVERY = 30.0
 SWEEP_AFTER = 30.0
 DRAIN_EVERY = 1.0
 EVENTS_EVERY = 1.0
+STAFF_EVENTS_EVERY = 0.5
 HEARTBEAT = 15.0
+TAKEOVER_IDLE = 120.0  # a person whose page has been closed for so long has left the patient
 
 # Clinic websites that may embed the chat, as origins ("https://clinic.example"); our own pages always may.
 EMBED_ORIGINS = _list("EMBED_ORIGINS", "")

@@ -1,8 +1,9 @@
-"""Server-sent events of one conversation, polled from the database: `state` when an escalation's state changes."""
+"""Server-sent events of one conversation, polled from the database: `state`, `reply`, `staff` (docs/design.md)."""
 
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 import signal
 import time
@@ -12,9 +13,12 @@ from types import FrameType
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 
 from web import db
 from web.chat import selectors
+from web.escalations.models import StaffMessage
+from web.escalations.services import patient_seen
 
 _stopping: list[int] = []
 
@@ -32,27 +36,57 @@ def end_all_on(*signals: signal.Signals) -> None:
         signal.signal(number, stop)
 
 
-async def stream(conversation: uuid.UUID) -> AsyncIterator[str]:
-    """The state at once, then every change of it; a comment now and then, so that a dead connection is noticed.
+def stopping() -> bool:
+    """Whether the process has been told to stop."""
+    return bool(_stopping)
 
-    `reply` events (kind `staff`) are reserved for staff who write in the chat.
+
+async def stream(conversation: uuid.UUID, after: int | None = None) -> AsyncIterator[str]:
+    """The escalations' states at once and when they change; what staff write and do; a comment now and then.
+
+    Events of staff have an id that counts up. With the last one that was heard (`after`) nothing is lost or doubled;
+    without it every reply comes once more, with the id under which the transcript has it.
     """
     known: list[dict[str, str]] | None = None
-    beat = time.monotonic()
+    typed: dt.datetime | None = None
+    last = after or 0
+    began = None if after is not None else timezone.now()
+    beat = 0.0
     yield ": open\n\n"
     while not _stopping:
         try:
-            states = await db.pages.call(selectors.states, conversation)
+            states, said, typing = await db.pages.call(_look, conversation, last)
             if states != known:
                 known = states
                 yield _event("state", {"escalations": states})
+                beat = 0.0  # an escalation that was made just now has to hear that the patient is there
+            for row in said:
+                last = row.pk
+                if began is None or row.kind == row.Kind.REPLY or row.at >= began:
+                    yield _event(*selectors.staff_event(row), number=row.pk)
+            if typing and typing[0] != typed:
+                typed = typing[0]
+                yield _event("staff", {"state": "typing", "staff": typing[1]})
+            if time.monotonic() - beat >= settings.HEARTBEAT:
+                beat = time.monotonic()
+                yield ": still here\n\n"
+                if known:
+                    await db.pages.call(patient_seen, conversation=conversation)
         except db.Unavailable:
             pass
-        if time.monotonic() - beat >= settings.HEARTBEAT:
-            beat = time.monotonic()
-            yield ": still here\n\n"
         await asyncio.sleep(settings.EVENTS_EVERY)
 
 
-def _event(name: str, data: dict[str, Any]) -> str:
-    return f"event: {name}\ndata: {json.dumps(data)}\n\n"
+def _look(
+    conversation: uuid.UUID, last: int
+) -> tuple[list[dict[str, str]], list[StaffMessage], tuple[dt.datetime, dict[str, str]] | None]:
+    return (
+        selectors.states(conversation),
+        selectors.staff_messages(conversation, after=last),
+        selectors.typing(conversation),
+    )
+
+
+def _event(name: str, data: dict[str, Any], number: int | None = None) -> str:
+    counted = f"id: {number}\n" if number is not None else ""
+    return f"{counted}event: {name}\ndata: {json.dumps(data)}\n\n"

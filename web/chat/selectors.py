@@ -16,7 +16,7 @@ from companion.tiers import URGENT
 from web.chat.incoming import Incoming
 from web.chat.models import Conversation, Message
 from web.chat.wording import base_name
-from web.escalations.models import Escalation
+from web.escalations.models import Escalation, StaffMessage, Takeover
 
 REMEMBERED = 200
 """How many messages back the context of a turn looks."""
@@ -24,6 +24,11 @@ REMEMBERED = 200
 MISSES = ("abstain", "clarify")
 NO_TOPIC = ("", "none")
 """Choices under which such an outcome is a miss: a press on a topic lists its questions and leaves none unanswered."""
+
+TYPING_FOR = 6.0
+
+LEFT_TO_STAFF = "staff"
+"""The outcome of a message that the assistant did not answer, because a person was talking with the patient."""
 
 YEAR = dt.timedelta(days=365)
 
@@ -82,6 +87,7 @@ def message_answer(message: Message) -> dict[str, Any]:
         replies=message.replies,
         escalation=_escalation(message),
         release={"number": message.release_number, "hash": message.release_hash} if message.release_number else None,
+        handled_by=LEFT_TO_STAFF if message.outcome == LEFT_TO_STAFF else None,
     )
 
 
@@ -92,9 +98,11 @@ def response(
     replies: list[Any],
     escalation: dict[str, Any] | None,
     release: dict[str, Any] | None,
+    handled_by: str | None = None,
 ) -> dict[str, Any]:
-    """The body of an answer in the patient API."""
-    return {"message": str(message), "tier": tier, "replies": replies, "escalation": escalation, "release": release}
+    """The body of an answer in the patient API. `handled_by` is there where a person talks and the assistant is silent."""
+    body = {"message": str(message), "tier": tier, "replies": replies, "escalation": escalation, "release": release}
+    return body | ({"handled_by": handled_by} if handled_by else {})
 
 
 def message_state(message: uuid.UUID) -> dict[str, Any] | None:
@@ -113,19 +121,54 @@ def is_deleted(conversation: uuid.UUID) -> bool:
 
 
 def transcript(conversation: uuid.UUID) -> list[dict[str, Any]]:
-    """Everything that was said in a conversation, oldest first."""
+    """Everything that was said in a conversation, by patient, assistant and staff, oldest first."""
     rows = Message.objects.select_related("escalation").filter(conversation_id=conversation)
-    return [
-        {
-            **message_answer(row),
-            "client_message_id": row.client_message_id,
-            "text": row.text,
-            "choice": row.choice or None,
-            "received_at": row.received_at.isoformat(),
-            "answered_at": row.answered_at.isoformat() if row.answered_at else None,
-        }
+    said = [
+        (
+            row.received_at,
+            {
+                **message_answer(row),
+                "client_message_id": row.client_message_id,
+                "text": row.text,
+                "choice": row.choice or None,
+                "received_at": row.received_at.isoformat(),
+                "answered_at": row.answered_at.isoformat() if row.answered_at else None,
+            },
+        )
         for row in rows
     ]
+    by_staff = [(row.at, _staff_entry(row)) for row in staff_messages(conversation)]
+    return [entry for _, entry in sorted(said + by_staff, key=lambda pair: pair[0])]
+
+
+def staff_messages(conversation: uuid.UUID, after: int = 0) -> list[StaffMessage]:
+    """What staff said and did in a conversation, in order, but for what was erased."""
+    rows = StaffMessage.objects.select_related("takeover").filter(conversation_id=conversation, pk__gt=after)
+    return list(rows.exclude(erased=True))
+
+
+def staff_event(row: StaffMessage) -> tuple[str, dict[str, Any]]:
+    """One of them as a server-sent event: its name and its data."""
+    if row.kind == StaffMessage.Kind.REPLY:
+        return "reply", {"id": row.pk, "reply": row.reply, "staff": _staff(row.takeover), "at": row.at.isoformat()}
+    return "staff", {"state": row.kind, "staff": _staff(row.takeover)}
+
+
+def typing(conversation: uuid.UUID) -> tuple[dt.datetime, dict[str, str]] | None:
+    """Since when a person has been writing, and who; None when nobody is just now."""
+    row = Takeover.objects.filter(conversation_id=conversation, ended_at=None).first()
+    if row is None or row.typing_at is None or row.typing_at < timezone.now() - dt.timedelta(seconds=TYPING_FOR):
+        return None
+    return row.typing_at, _staff(row)
+
+
+def _staff(takeover: Takeover) -> dict[str, str]:
+    return {"name": takeover.name, "role": takeover.role}
+
+
+def _staff_entry(row: StaffMessage) -> dict[str, Any]:
+    entry = {"id": row.pk, "staff": _staff(row.takeover), "at": row.at.isoformat()}
+    return entry | ({"replies": [row.reply]} if row.kind == StaffMessage.Kind.REPLY else {"state": row.kind})
 
 
 def states(conversation: uuid.UUID) -> list[dict[str, str]]:

@@ -35,6 +35,8 @@ TURN_LEASE = 6.0  # whoever answers a message holds it for so long
 SWEEP_EVERY = 30.0
 SWEEP_AFTER = 30.0
 DRAIN_EVERY = 1.0
+DELIVER_EVERY = 1.0
+WATCH_EVERY = 5.0
 EVENTS_EVERY = 1.0
 STAFF_EVENTS_EVERY = 0.5
 HEARTBEAT = 15.0
@@ -46,6 +48,7 @@ EMBED_ORIGINS = _list("EMBED_ORIGINS", "")
 INSTALLED_APPS = [
     "web.chat",
     "web.escalations",
+    "web.alerts",
     "web.clinic",
     "web.answers",
     "allauth",
@@ -148,7 +151,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 WAGTAIL_SITE_NAME = "Integration Companion"
-WAGTAILADMIN_BASE_URL = f"http://127.0.0.1:{PORT}"
+PUBLIC_URL = os.environ.get("PUBLIC_URL", f"http://127.0.0.1:{PORT}").rstrip("/")  # what links in alerts begin with
+WAGTAILADMIN_BASE_URL = PUBLIC_URL
 WAGTAIL_ENABLE_UPDATE_CHECK = False
 WAGTAIL_ENABLE_WHATS_NEW_BANNER = False
 WAGTAIL_GRAVATAR_PROVIDER_URL = None
@@ -162,7 +166,14 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
 STATIC_URL = "/static/"
-EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # nothing of a conversation may leave by e-mail
+# E-mail is for alerts only (web/alerts), which hold nothing of a conversation. Without EMAIL_HOST none is sent.
+EMAIL_HOST = os.environ.get("EMAIL_HOST", "")
+EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "587"))
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_USER", ""), os.environ.get("EMAIL_PASSWORD", "")
+EMAIL_USE_TLS = os.environ.get("EMAIL_TLS", "1") == "1"
+EMAIL_TIMEOUT = 6
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'dummy'}.EmailBackend"
+DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "integration-companion@localhost")
 
 # No message text in any log: exceptions are written as type and place, never as their message (web/logs.py).
 LOGGING_CONFIG = "web.logs.configure"

@@ -1,4 +1,4 @@
-"""What the web process does by itself: drain the spool, and finish messages whose answer was broken off."""
+"""What the web process does by itself: drain the spool, finish messages whose answer was broken off, send alerts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from django.conf import settings
 
 from web import db
+from web.alerts import background as alerts
 from web.chat import selectors, services, spool, turn
 
 log = logging.getLogger(__name__)
@@ -58,4 +59,6 @@ def start() -> list[asyncio.Task[None]]:
     return [
         asyncio.create_task(forever(drain, settings.DRAIN_EVERY), name="drain"),
         asyncio.create_task(forever(sweep, settings.SWEEP_EVERY), name="sweep"),
+        asyncio.create_task(forever(alerts.deliver, settings.DELIVER_EVERY), name="deliver"),
+        asyncio.create_task(forever(alerts.watch, settings.WATCH_EVERY), name="watch"),
     ]

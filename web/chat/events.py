@@ -20,6 +20,9 @@ from web.chat import selectors
 from web.escalations.models import StaffMessage
 from web.escalations.services import patient_seen
 
+STILL_NEWS = dt.timedelta(minutes=1)
+"""A notice that an alert did not get through is said again to a chat that was not listening for so long."""
+
 _stopping: list[int] = []
 
 
@@ -51,11 +54,13 @@ async def stream(conversation: uuid.UUID, after: int | None = None) -> AsyncIter
     typed: dt.datetime | None = None
     last = after or 0
     began = None if after is not None else timezone.now()
+    since = timezone.now() - STILL_NEWS
+    told: set[str] = set()
     beat = 0.0
     yield ": open\n\n"
     while not _stopping:
         try:
-            states, said, typing = await db.pages.call(_look, conversation, last)
+            states, said, typing, undelivered = await db.pages.call(_look, conversation, last, since)
             if states != known:
                 known = states
                 yield _event("state", {"escalations": states})
@@ -64,6 +69,10 @@ async def stream(conversation: uuid.UUID, after: int | None = None) -> AsyncIter
                 last = row.pk
                 if began is None or row.kind == row.Kind.REPLY or row.at >= began:
                     yield _event(*selectors.staff_event(row), number=row.pk)
+            for alert, notice in undelivered:
+                if alert not in told:
+                    told.add(alert)
+                    yield _event("reply", notice)
             if typing and typing[0] != typed:
                 typed = typing[0]
                 yield _event("staff", {"state": "typing", "staff": typing[1]})
@@ -77,13 +86,17 @@ async def stream(conversation: uuid.UUID, after: int | None = None) -> AsyncIter
         await asyncio.sleep(settings.EVENTS_EVERY)
 
 
-def _look(
-    conversation: uuid.UUID, last: int
-) -> tuple[list[dict[str, str]], list[StaffMessage], tuple[dt.datetime, dict[str, str]] | None]:
+def _look(conversation: uuid.UUID, last: int, since: dt.datetime) -> tuple[
+    list[dict[str, str]],
+    list[StaffMessage],
+    tuple[dt.datetime, dict[str, str]] | None,
+    list[tuple[str, dict[str, Any]]],
+]:
     return (
         selectors.states(conversation),
         selectors.staff_messages(conversation, after=last),
         selectors.typing(conversation),
+        selectors.undelivered(conversation, since=since),
     )
 
 

@@ -13,6 +13,7 @@ from django.db.models import Count, Min, Q
 from django.utils import timezone
 
 from companion.tiers import URGENT
+from web.alerts.models import Alert
 from web.chat.incoming import Incoming
 from web.chat.models import Conversation, Message
 from web.chat.wording import base_name
@@ -160,6 +161,21 @@ def typing(conversation: uuid.UUID) -> tuple[dt.datetime, dict[str, str]] | None
     if row is None or row.typing_at is None or row.typing_at < timezone.now() - dt.timedelta(seconds=TYPING_FOR):
         return None
     return row.typing_at, _staff(row)
+
+
+def undelivered(conversation: uuid.UUID, *, since: dt.datetime) -> list[tuple[str, dict[str, Any]]]:
+    """What the assistant has said since then by itself: that an alert did not get through. By the alert's id."""
+    rows = Alert.objects.select_related("escalation__message").filter(
+        escalation__conversation=conversation, patient_told_at__gte=since
+    )
+    found = []
+    for row in rows:
+        replies = row.escalation.message.replies if row.escalation else []
+        said = [reply for reply in replies if base_name(reply["key"].removeprefix("es:")) == "alert_undelivered"]
+        if said and row.patient_told_at:
+            at = row.patient_told_at.isoformat()
+            found.append((str(row.pk), {"id": f"alert-{row.pk}", "reply": said[-1], "staff": None, "at": at}))
+    return found
 
 
 def _staff(takeover: Takeover) -> dict[str, str]:

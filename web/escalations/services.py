@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from companion.tiers import PRIORITY, URGENT, rank
+from web.alerts.outbox import alert_raise
 from web.chat.models import Message
 from web.escalations.audit import audit
 from web.escalations.models import Escalation, Note, OffDuty, StaffMessage, StateChange, Takeover, name_of
@@ -66,13 +67,19 @@ def escalation_record(*, message: uuid.UUID, tier: str, reasons: list[dict[str, 
     )
     if created:
         StateChange.objects.create(escalation=escalation, to_state=escalation.state, at=now)
+        if not talking:
+            alert_raise(escalation=escalation.pk, why="new")
         return escalation
+    before = escalation.priority
     merged = escalation.reasons + [reason for reason in reasons if reason not in escalation.reasons]
     if rank(tier) > rank(escalation.tier):
         escalation.tier, escalation.priority = tier, PRIORITY[tier]
         escalation.due_at = due_at(tier, found["received_at"])
+    more_urgent = PRIORITY[escalation.tier] < before
     escalation.reasons = merged
     escalation.save(update_fields=["tier", "priority", "due_at", "reasons"])
+    if more_urgent:
+        alert_raise(escalation=escalation.pk, why="new")
     return escalation
 
 

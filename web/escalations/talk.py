@@ -99,7 +99,9 @@ def reply(*, escalation: uuid.UUID, by: User, client_id: str, text: str, key: st
     )
     Takeover.objects.filter(pk=takeover.pk).update(seen_at=now, typing_at=None)
     Escalation.objects.filter(conversation=row.conversation_id, claimed_by=by, resolved_at=None).update(touched_at=now)
-    audit(by=by, action="replied", escalation=escalation, detail=stored.reply["key"])
+    approved = stored.reply["key"] != FREE
+    made_of = f"with the approved answer {stored.reply['key']}" if approved else ""
+    audit(by=by, action="replied", escalation=escalation, detail=made_of[:200])
     return stored
 
 

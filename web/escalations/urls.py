@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from web.escalations import label_views, settings_views, talk_views, views, work_views
+from web.escalations import label_views, report_views, settings_views, talk_views, views, work_views
 
 app_name = "escalations"
 
@@ -31,4 +31,8 @@ urlpatterns = [
     path("escalations/<uuid:pk>/typing/", talk_views.typing, name="typing"),
     path("escalations/<uuid:pk>/hand-back/", talk_views.hand_back, name="hand_back"),
     path("escalations/<uuid:pk>/answers.json", talk_views.answers, name="answers"),
+    path("escalations/<uuid:pk>/record/", report_views.record, name="record"),
+    path("reports/", report_views.week, name="report"),
+    path("reports/week.csv", report_views.week_csv, name="report_csv"),
+    path("audit/", report_views.audit_log, name="audit"),
 ]

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
+from web.alerts.outbox import not_getting_through
 from web.escalations import live, selectors, services
 from web.escalations.filters import Filters
 from web.escalations.models import OffDuty, SavedView
@@ -117,6 +118,7 @@ def _data(filters: Filters, user: Any) -> dict[str, Any]:
     now = timezone.now()
     rows, more = selectors.queue(filters, user=user, now=now)
     counted = selectors.counts(user=user, now=now)
+    counted["unreached"] = not_getting_through().values("escalation").distinct().count()
     return {"rows": rows, "more": more, "page": filters.page, "counts": counted, "now": now.isoformat()}
 
 

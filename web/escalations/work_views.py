@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from companion.tiers import TIERS
+from web.alerts.models import Delivery
 from web.escalations import labels, selectors, services, talk
 from web.escalations.audit import audit_view
 from web.escalations.models import Escalation
@@ -43,6 +44,7 @@ def detail(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "earlier": [(other, selectors.kind(other)) for other in selectors.earlier(escalation)],
         "history": selectors.history(escalation),
         "notes": escalation.notes.select_related("by"),
+        "deliveries": Delivery.objects.select_related("alert", "recipient").filter(alert__escalation=pk),
         "outcomes": Escalation.Outcome.choices,
         "colleagues": selectors.readers(),
         "raises": [(tier, selectors.TIERS[tier]) for tier in reversed(TIERS) if tier != "none"],

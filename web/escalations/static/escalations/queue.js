@@ -44,6 +44,7 @@ function draw(data) {
   if (focused && !document.activeElement?.closest?.("tr")) ($(`tr[data-id="${focused}"] a`) ?? body.rows[Math.min(at, body.rows.length - 1)]?.querySelector("a"))?.focus();
   for (const [name, count] of Object.entries(data.counts)) $(`[data-c=${name}]`).textContent = count;
   open = data.counts.nobody;
+  $("#unreached").hidden = !data.counts.unreached;
   $("#none").hidden = rows.length > 0;
   const fresh = data.rows.filter((one) => !known.has(one.id) && one.state === "open");
   if (fresh.length) say(`New: ${fresh.map((one) => one.tier_words).join(", ")}.`);

@@ -72,7 +72,7 @@ def week(monday: dt.date, zone: ZoneInfo) -> Week:
                 tier,
                 TIERS[tier],
                 len(mine),
-                sum(bool(one[2]) and one[2] <= one[5] for one in mine),
+                sum(one[2] is not None and one[2] <= one[5] for one in mine),
                 percentile(taken, 50),
                 percentile(taken, 90),
                 percentile(closed, 50),

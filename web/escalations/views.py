@@ -61,6 +61,7 @@ async def events(request: HttpRequest) -> HttpResponseBase:
 @require_POST
 def view_save(request: HttpRequest) -> HttpResponse:
     """Keep the filters under a name; saving a name again replaces it."""
+    user: Any = request.user
     name, filters = request.POST.get("name", "").strip()[:40], Filters.read(QueryDict(request.POST.get("filters", "")))
     if not name:
         messages.error(request, "Give the view a name.")
@@ -68,7 +69,7 @@ def view_save(request: HttpRequest) -> HttpResponse:
         try:
             with transaction.atomic():
                 SavedView.objects.update_or_create(
-                    user=request.user, name=name, defaults={"filters": filters.at(1).query}
+                    user=user, name=name, defaults={"filters": filters.at(1).query}
                 )
         except IntegrityError:  # the same name from two windows at once: one of them is kept
             pass
@@ -80,7 +81,8 @@ def view_save(request: HttpRequest) -> HttpResponse:
 @require_POST
 def view_remove(request: HttpRequest, pk: int) -> HttpResponse:
     """Forget one of one's own views."""
-    SavedView.objects.filter(user=request.user, pk=pk).delete()
+    user: Any = request.user
+    SavedView.objects.filter(user=user, pk=pk).delete()
     return redirect("escalations:queue")
 
 

@@ -112,6 +112,15 @@ def test_danger_that_only_the_engine_finds_gets_its_lines_while_a_person_talks(
     assert keys(patient.say("there is no point any more"))[0] == "crisis.1"
 
 
+def test_a_yes_to_a_persons_question_is_no_new_crisis(patient: Patient, engine: FakeEngine, alice: User) -> None:
+    patient.say(CRISIS)
+    patient.say("yes")
+    assert engine.requests[-1]["context"]["last_tier"] == "crisis", "with nobody there, it is"
+    talk.take_over(escalation=Escalation.objects.get().pk, by=alice)
+    patient.say("yes")
+    assert engine.requests[-1]["context"]["last_tier"] == "none"
+
+
 def test_with_the_engine_down_the_person_still_has_the_conversation(
     patient: Patient, taken: Escalation, engine: FakeEngine
 ) -> None:

@@ -57,7 +57,7 @@ def crisis_referrals(*, now: dt.datetime) -> Referrals:
 
 
 def context(conversation: Conversation, *, before: Message) -> dict[str, Any]:
-    """What the engine is told of a conversation, in one query: it keeps nothing itself."""
+    """What the engine is told of a conversation, in two queries: it keeps nothing itself."""
     rows = Message.objects.filter(
         conversation=conversation, state=Message.State.ANSWERED, received_at__lte=before.received_at
     )
@@ -70,10 +70,12 @@ def context(conversation: Conversation, *, before: Message) -> dict[str, Any]:
     answers = [reply["key"] for _, _, replies, _ in turns for reply in replies if reply["kind"] == "answer"]
     missed = [outcome in MISSES and choice in NO_TOPIC for _, outcome, _, choice in turns]
     misses = missed.index(False) if False in missed else len(missed)
+    # "Yes" to a person's question is read by the person: it does not carry an earlier crisis on.
+    talking = Takeover.objects.filter(conversation=conversation, ended_at=None).exists()
     return {
         "shown": dict(shown),
         "last_answer": answers[0] if answers else None,
-        "last_tier": (turns[0][0] or "none") if turns else "none",
+        "last_tier": (turns[0][0] or "none") if turns and not talking else "none",
         "urgent": any(tier in URGENT for tier, _, _, _ in turns),
         "misses": misses,
         "language": conversation.language,

@@ -100,7 +100,8 @@ def test_danger_gets_its_lines_at_once_also_while_a_person_talks(
     patient: Patient, taken: Escalation, text: str, card: str
 ) -> None:
     answer = patient.say(text)
-    assert keys(answer)[0] == card and answer["replies"][0]["links"] and "handled_by" not in answer
+    assert keys(answer) == [card], "and nothing about when somebody might read it, since somebody does"
+    assert answer["replies"][0]["links"] and "handled_by" not in answer
     new = Escalation.objects.exclude(pk=taken.pk).get()
     assert (new.state, new.priority) == ("open", 1), "for everybody, and not only for who talks"
 

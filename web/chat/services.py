@@ -112,8 +112,11 @@ def message_answered(*, message: uuid.UUID, answer: Answer, recorded_by: str) ->
     comes from the spool was shown already.)
     """
     conversation = Conversation.objects.select_for_update().get(messages=message)
-    silent = answer.tier not in URGENT and recorded_by != "spool"
-    if silent and Takeover.objects.filter(conversation=conversation, ended_at=None).exists():
+    with_person = recorded_by != "spool" and Takeover.objects.filter(conversation=conversation, ended_at=None).exists()
+    if with_person and answer.tier in URGENT:  # the lines, and nothing about who might read this: somebody does
+        kept = [one for one in answer.replies if not one["key"].removeprefix("es:").startswith("staffing_")]
+        answer = replace(answer, replies=kept)
+    elif with_person:
         escalate = answer.escalate if answer.tier in PRIORITY else "none"
         answer = replace(answer, outcome=selectors.LEFT_TO_STAFF, replies=[], failure="", escalate=escalate)
     rows = Message.objects.filter(pk=message, state=Message.State.RECEIVED)

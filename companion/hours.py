@@ -13,6 +13,8 @@ _SPAN = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:
 LOOK_AHEAD_DAYS = 6
 """An opening further away is not named by its weekday, since "Monday" would be read as the next one."""
 
+MONTH_DAYS = 31
+
 
 class HoursError(ValueError):
     """Hours that cannot be read; the message names the day and what is expected."""
@@ -64,6 +66,20 @@ class Hours:
                 opening = dt.datetime.combine(day, start, self.timezone)
                 if opening > local:
                     return opening
+        return None
+
+    def after(self, start: dt.datetime, length: dt.timedelta) -> dt.datetime | None:
+        """When that much staffed time will have passed since `start`; None when a month does not hold so much."""
+        local, left = start.astimezone(self.timezone), length
+        for ahead in range(MONTH_DAYS):
+            day = local.date() + dt.timedelta(days=ahead)
+            midnight = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), self.timezone)
+            for begin, end in self._day(day):
+                opens = max(dt.datetime.combine(day, begin, self.timezone), local)
+                closes = dt.datetime.combine(day, end, self.timezone) if end else midnight
+                if closes - opens >= left:
+                    return opens + left
+                left -= max(closes - opens, dt.timedelta())
         return None
 
     def openings(self) -> list[tuple[int, dt.time]]:

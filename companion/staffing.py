@@ -14,7 +14,7 @@ FAILED = "alert_failed"
 
 def staffing_key(release: Release, now: dt.datetime) -> str:
     """`staffing_staffed`, `staffing_until.mon-0900` or `staffing_closed`. Hours that cannot be read count as closed."""
-    hours = _hours(release.hash, release)
+    hours = hours_of(release)
     if hours is None:
         return "staffing_closed"
     if hours.staffed(now):
@@ -22,6 +22,11 @@ def staffing_key(release: Release, now: dt.datetime) -> str:
     opening = hours.next_opening(now)
     key = f"staffing_until.{DAYS[opening.weekday()]}-{opening:%H%M}" if opening else "staffing_closed"
     return key if key in release.items else "staffing_closed"
+
+
+def hours_of(release: Release) -> Hours | None:
+    """The clinic's staffed hours; None when they cannot be read."""
+    return _hours(release.hash, release)
 
 
 def staffing_item(release: Release, now: dt.datetime) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def staff(browser: Browser, site: str) -> None:
     page.goto(f"{site}/staff/")
     page.wait_for_timeout(500)
     page.screenshot(path=PICTURES / "staff-queue.png")
-    page.locator("main a[href*='/staff/']").first.click()
+    page.locator("#queue tbody a").first.click()
     page.wait_for_load_state()
     page.screenshot(path=PICTURES / "staff-escalation.png")
 

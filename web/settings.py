@@ -51,7 +51,10 @@ SWEEP_AFTER = 30.0
 EXPIRE_EVERY = 3600.0
 DRAIN_EVERY = 1.0
 FOLLOW_RECORD_EVERY = 60.0
+DELIVER_EVERY = 1.0
+WATCH_EVERY = 5.0
 EVENTS_EVERY = 1.0
+STAFF_EVENTS_EVERY = 0.5
 HEARTBEAT = 15.0
 EVENTS_AT_ONCE = 1000
 EVENTS_OF_CONVERSATION = 8
@@ -62,6 +65,7 @@ LIMIT_CONVERSATION_MESSAGES = _rate("LIMIT_CONVERSATION_MESSAGES", "20/60")
 LIMIT_ADDRESS_REQUESTS = _rate("LIMIT_ADDRESS_REQUESTS", "300/60")  # a ward or a household may share one address
 LIMIT_REMEMBERED = 50_000  # addresses and conversations
 TRUSTED_PROXIES = _list("TRUSTED_PROXIES", "")  # addresses or networks whose X-Forwarded-For is believed
+TAKEOVER_IDLE = 120.0  # a person whose page has been closed for so long has left the patient
 
 # Clinic websites that may embed the chat, as origins ("https://clinic.example"); our own pages always may.
 EMBED_ORIGINS = _list("EMBED_ORIGINS", "")
@@ -69,6 +73,7 @@ EMBED_ORIGINS = _list("EMBED_ORIGINS", "")
 INSTALLED_APPS = [
     "web.chat",
     "web.escalations",
+    "web.alerts",
     "web.clinic",
     "web.answers",
     "allauth",
@@ -171,7 +176,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 WAGTAIL_SITE_NAME = "Integration Companion"
-WAGTAILADMIN_BASE_URL = f"http://127.0.0.1:{PORT}"
+PUBLIC_URL = os.environ.get("PUBLIC_URL", f"http://127.0.0.1:{PORT}").rstrip("/")  # what links in alerts begin with
+WAGTAILADMIN_BASE_URL = PUBLIC_URL
 WAGTAIL_ENABLE_UPDATE_CHECK = False
 WAGTAIL_ENABLE_WHATS_NEW_BANNER = False
 WAGTAIL_GRAVATAR_PROVIDER_URL = None
@@ -188,7 +194,14 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
 STATIC_URL = "/static/"
-EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # nothing of a conversation may leave by e-mail
+# E-mail is for alerts only (web/alerts), which hold nothing of a conversation. Without EMAIL_HOST none is sent.
+EMAIL_HOST = os.environ.get("EMAIL_HOST", "")
+EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "587"))
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_USER", ""), os.environ.get("EMAIL_PASSWORD", "")
+EMAIL_USE_TLS = os.environ.get("EMAIL_TLS", "1") == "1"
+EMAIL_TIMEOUT = 6
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'dummy'}.EmailBackend"
+DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "integration-companion@localhost")
 
 # No message text in any log: exceptions are written as type and place, never as their message (web/logs.py).
 LOGGING_CONFIG = "web.logs.configure"

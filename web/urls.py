@@ -17,6 +17,7 @@ urlpatterns = [
     path("api/chat/", include("web.chat.api_urls")),
     path("health", health, name="health"),
     path("static/<path:path>", static_file),
+    path("staff/alerts/", include("web.alerts.urls")),
     path("staff/", include("web.escalations.urls")),
     path("accounts/start/", start.start, name="start"),
     path("accounts/password/reset/", to_login),  # this service sends no e-mail; administrators set new passwords

@@ -50,6 +50,7 @@ MESSAGES = {
         "staffing_closed",
         "alert_failed",
         "contact_saved",
+        "alert_undelivered",
         "conversation_deleted",
         "conversation_deleted_kept",
     ],
@@ -60,7 +61,7 @@ MESSAGES = {
     "human": ["human"],
     "crisis": ["crisis.1", "crisis.2", "crisis.3"],
     "emergency": ["emergency.1", "emergency.2"],
-    "label": ["label_none_of_these", "label_talk_to_person"],
+    "label": ["label_none_of_these", "label_talk_to_person", "label_role_care_team", "label_role_clinician"],
 }
 ANSWERS = {
     "preparation/eating": ("Eating before a session", "You will be told when to stop eating."),

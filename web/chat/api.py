@@ -155,7 +155,7 @@ async def say(request: HttpRequest, conversant: tokens.Conversant) -> HttpRespon
         detail = "This conversation was deleted. Start a new one and send the message there."
         replies = wording.notice(verdict.tier, language) if urgent else []
         return problem(410, "deleted", detail, replies=replies)
-    if not answer["replies"]:
+    if not answer["replies"] and "handled_by" not in answer:
         return problem(
             503, "no-release", "There are no approved texts to answer with.", replies=[], **answer_parts(answer)
         )
@@ -218,15 +218,16 @@ async def contact(request: HttpRequest, conversant: tokens.Conversant) -> HttpRe
         raise Invalid(422, "contact", "Give `phone` or `email`.")
     if email and "@" not in email:
         raise Invalid(422, "email", "Give `email` as an e-mail address.")
-    await db.turns.call(
+    replies = await db.turns.call(
         services.contact_save,
         conversation=conversant.conversation,
         started_at=conversant.started_at,
         name=name,
         phone=phone,
         email=email,
+        language=_language(request, body),
     )
-    return JsonResponse({"saved": True, "replies": wording.notice("contact_saved", _language(request, body))}, status=201)
+    return JsonResponse({"saved": True, "replies": replies}, status=201)
 
 
 @with_token
@@ -235,7 +236,9 @@ async def follow(request: HttpRequest, conversant: tokens.Conversant) -> HttpRes
     await _not_deleted(conversant)
     if not events.room_for(conversant.conversation):
         return too_many(BUSY_SECONDS)
-    response = StreamingHttpResponse(events.counted(conversant.conversation), content_type="text/event-stream")
+    last = request.headers.get("Last-Event-ID", "")
+    stream = events.counted(conversant.conversation, after=int(last) if last.isdecimal() else None)
+    response = StreamingHttpResponse(stream, content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     return response

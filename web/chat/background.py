@@ -1,5 +1,5 @@
-"""What the web process does by itself: drain the spool, finish what was broken off, keep the release true, delete what is over its
-time."""
+"""What the web process does by itself: drain the spool, finish what was broken off, keep the release true, send alerts, delete what
+is over its time."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from web import db
+from web.alerts import background as alerts
 from web.chat import retention, selectors, services, spool, turn
 
 log = logging.getLogger(__name__)
@@ -82,4 +83,6 @@ def start() -> list[asyncio.Task[None]]:
             forever(follow_the_record, settings.FOLLOW_RECORD_EVERY), name="follow the record"
         ),
         asyncio.create_task(forever(expire, settings.EXPIRE_EVERY), name="expire"),
+        asyncio.create_task(forever(alerts.deliver, settings.DELIVER_EVERY), name="deliver"),
+        asyncio.create_task(forever(alerts.watch, settings.WATCH_EVERY), name="watch"),
     ]

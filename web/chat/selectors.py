@@ -13,10 +13,11 @@ from django.db.models import Count, Min, Q
 from django.utils import timezone
 
 from companion.tiers import URGENT
+from web.alerts.models import Alert
 from web.chat.incoming import Incoming
 from web.chat.models import Conversation, Message
 from web.chat.wording import base_name
-from web.escalations.models import Escalation
+from web.escalations.models import Escalation, StaffMessage, Takeover
 
 REMEMBERED = 200
 """How many messages back the context of a turn looks."""
@@ -24,6 +25,11 @@ REMEMBERED = 200
 MISSES = ("abstain", "clarify")
 NO_TOPIC = ("", "none")
 """Choices under which such an outcome is a miss: a press on a topic lists its questions and leaves none unanswered."""
+
+TYPING_FOR = 6.0
+
+LEFT_TO_STAFF = "staff"
+"""The outcome of a message that the assistant did not answer, because a person was talking with the patient."""
 
 YEAR = dt.timedelta(days=365)
 
@@ -51,7 +57,7 @@ def crisis_referrals(*, now: dt.datetime) -> Referrals:
 
 
 def context(conversation: Conversation, *, before: Message) -> dict[str, Any]:
-    """What the engine is told of a conversation, in one query: it keeps nothing itself."""
+    """What the engine is told of a conversation, in two queries: it keeps nothing itself."""
     rows = Message.objects.filter(
         conversation=conversation, state=Message.State.ANSWERED, received_at__lte=before.received_at
     )
@@ -64,10 +70,12 @@ def context(conversation: Conversation, *, before: Message) -> dict[str, Any]:
     answers = [reply["key"] for _, _, replies, _ in turns for reply in replies if reply["kind"] == "answer"]
     missed = [outcome in MISSES and choice in NO_TOPIC for _, outcome, _, choice in turns]
     misses = missed.index(False) if False in missed else len(missed)
+    # "Yes" to a person's question is read by the person: it does not carry an earlier crisis on.
+    talking = Takeover.objects.filter(conversation=conversation, ended_at=None).exists()
     return {
         "shown": dict(shown),
         "last_answer": answers[0] if answers else None,
-        "last_tier": (turns[0][0] or "none") if turns else "none",
+        "last_tier": (turns[0][0] or "none") if turns and not talking else "none",
         "urgent": any(tier in URGENT for tier, _, _, _ in turns),
         "misses": misses,
         "language": conversation.language,
@@ -82,6 +90,7 @@ def message_answer(message: Message) -> dict[str, Any]:
         replies=message.replies,
         escalation=_escalation(message),
         release={"number": message.release_number, "hash": message.release_hash} if message.release_number else None,
+        handled_by=LEFT_TO_STAFF if message.outcome == LEFT_TO_STAFF else None,
     )
 
 
@@ -92,9 +101,11 @@ def response(
     replies: list[Any],
     escalation: dict[str, Any] | None,
     release: dict[str, Any] | None,
+    handled_by: str | None = None,
 ) -> dict[str, Any]:
-    """The body of an answer in the patient API."""
-    return {"message": str(message), "tier": tier, "replies": replies, "escalation": escalation, "release": release}
+    """The body of an answer in the patient API. `handled_by` is there where a person talks and the assistant is silent."""
+    body = {"message": str(message), "tier": tier, "replies": replies, "escalation": escalation, "release": release}
+    return body | ({"handled_by": handled_by} if handled_by else {})
 
 
 def message_state(message: uuid.UUID) -> dict[str, Any] | None:
@@ -113,19 +124,69 @@ def is_deleted(conversation: uuid.UUID) -> bool:
 
 
 def transcript(conversation: uuid.UUID) -> list[dict[str, Any]]:
-    """Everything that was said in a conversation, oldest first."""
+    """Everything that was said in a conversation, by patient, assistant and staff, oldest first."""
     rows = Message.objects.select_related("escalation").filter(conversation_id=conversation)
-    return [
-        {
-            **message_answer(row),
-            "client_message_id": row.client_message_id,
-            "text": row.text,
-            "choice": row.choice or None,
-            "received_at": row.received_at.isoformat(),
-            "answered_at": row.answered_at.isoformat() if row.answered_at else None,
-        }
+    said = [
+        (
+            row.received_at,
+            {
+                **message_answer(row),
+                "client_message_id": row.client_message_id,
+                "text": row.text,
+                "choice": row.choice or None,
+                "received_at": row.received_at.isoformat(),
+                "answered_at": row.answered_at.isoformat() if row.answered_at else None,
+            },
+        )
         for row in rows
     ]
+    by_staff = [(row.at, _staff_entry(row)) for row in staff_messages(conversation)]
+    return [entry for _, entry in sorted(said + by_staff, key=lambda pair: pair[0])]
+
+
+def staff_messages(conversation: uuid.UUID, after: int = 0) -> list[StaffMessage]:
+    """What staff said and did in a conversation, in order, but for what was erased."""
+    rows = StaffMessage.objects.select_related("takeover").filter(conversation_id=conversation, pk__gt=after)
+    return list(rows.exclude(erased=True))
+
+
+def staff_event(row: StaffMessage) -> tuple[str, dict[str, Any]]:
+    """One of them as a server-sent event: its name and its data."""
+    if row.kind == StaffMessage.Kind.REPLY:
+        return "reply", {"id": row.pk, "reply": row.reply, "staff": _staff(row.takeover), "at": row.at.isoformat()}
+    return "staff", {"state": row.kind, "staff": _staff(row.takeover)}
+
+
+def typing(conversation: uuid.UUID) -> tuple[dt.datetime, dict[str, str]] | None:
+    """Since when a person has been writing, and who; None when nobody is just now."""
+    row = Takeover.objects.filter(conversation_id=conversation, ended_at=None).first()
+    if row is None or row.typing_at is None or row.typing_at < timezone.now() - dt.timedelta(seconds=TYPING_FOR):
+        return None
+    return row.typing_at, _staff(row)
+
+
+def undelivered(conversation: uuid.UUID, *, since: dt.datetime) -> list[tuple[str, dict[str, Any]]]:
+    """What the assistant has said since then by itself: that an alert did not get through. By the alert's id."""
+    rows = Alert.objects.select_related("escalation__message").filter(
+        escalation__conversation=conversation, patient_told_at__gte=since
+    )
+    found = []
+    for row in rows:
+        replies = row.escalation.message.replies if row.escalation else []
+        said = [reply for reply in replies if base_name(reply["key"].removeprefix("es:")) == "alert_undelivered"]
+        if said and row.patient_told_at:
+            at = row.patient_told_at.isoformat()
+            found.append((str(row.pk), {"id": f"alert-{row.pk}", "reply": said[-1], "staff": None, "at": at}))
+    return found
+
+
+def _staff(takeover: Takeover) -> dict[str, str]:
+    return {"name": takeover.name, "role": takeover.role}
+
+
+def _staff_entry(row: StaffMessage) -> dict[str, Any]:
+    entry = {"id": row.pk, "staff": _staff(row.takeover), "at": row.at.isoformat()}
+    return entry | ({"replies": [row.reply]} if row.kind == StaffMessage.Kind.REPLY else {"state": row.kind})
 
 
 def states(conversation: uuid.UUID) -> list[dict[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.conf import settings
@@ -12,11 +12,13 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from web.chat import selectors
+from companion.staffing import staffing_key
+from companion.tiers import PRIORITY, URGENT
+from web.chat import selectors, wording
 from web.chat.incoming import Incoming
 from web.chat.models import Conversation, Feedback, Message
-from web.escalations.models import Escalation
-from web.escalations.services import escalation_record
+from web.escalations.models import Escalation, StaffMessage, Takeover
+from web.escalations.services import escalation_record, takeover_end
 
 ERASED = {"text": "", "choice": "", "reasons": [], "replies": [], "erased": True}
 
@@ -111,7 +113,19 @@ def message_take_over(*, message: uuid.UUID, regardless: bool = False) -> Receip
 
 @transaction.atomic
 def message_answered(*, message: uuid.UUID, answer: Answer, recorded_by: str) -> dict[str, Any]:
-    """Store the answer and, in the same transaction, the escalation. The first answer stays; returns what is stored."""
+    """Store the answer and, in the same transaction, the escalation. The first answer stays; returns what is stored.
+
+    While a person talks with the patient, only what is urgent is answered: anything else is left to the person. (What
+    comes from the spool was shown already.)
+    """
+    conversation = Conversation.objects.select_for_update().get(messages=message)
+    with_person = recorded_by != "spool" and Takeover.objects.filter(conversation=conversation, ended_at=None).exists()
+    if with_person and answer.tier in URGENT:  # the lines, and nothing about who might read this: somebody does
+        kept = [one for one in answer.replies if not one["key"].removeprefix("es:").startswith("staffing_")]
+        answer = replace(answer, replies=kept)
+    elif with_person:
+        escalate = answer.escalate if answer.tier in PRIORITY else "none"
+        answer = replace(answer, outcome=selectors.LEFT_TO_STAFF, replies=[], failure="", escalate=escalate)
     rows = Message.objects.filter(pk=message, state=Message.State.RECEIVED)
     rows.update(
         state=Message.State.ANSWERED,
@@ -149,14 +163,47 @@ def message_feedback(*, message: Message, helpful: bool, reason: str) -> None:
     )
 
 
-def contact_save(*, conversation: uuid.UUID, started_at: dt.datetime, name: str, phone: str, email: str) -> None:
-    """How staff may reach the patient, given with consent. Raises ConversationDeleted."""
-    conversation_start(conversation=conversation, started_at=started_at, language="en")
+@transaction.atomic
+def contact_save(
+    *, conversation: uuid.UUID, started_at: dt.datetime, name: str, phone: str, email: str, language: str = ""
+) -> list[wording.Reply]:
+    """How staff may reach the patient, given with consent. Returns what is true about it now, in approved words.
+
+    Staff see contact details on an escalation, so where none is open this makes one: somebody who wants to be reached.
+    Raises ConversationDeleted.
+    """
+    now = timezone.now()
+    conversation_start(conversation=conversation, started_at=started_at, language=language or "en")
     changed = Conversation.objects.filter(pk=conversation, deleted_at=None).update(
-        contact_name=name, contact_phone=phone, contact_email=email, contact_consent_at=timezone.now()
+        contact_name=name, contact_phone=phone, contact_email=email, contact_consent_at=now
     )
     if not changed:
         raise ConversationDeleted
+    release = wording.current()
+    spoken = language or Conversation.objects.values_list("language", flat=True).get(pk=conversation)
+    told = []
+    if release:
+        keys = ("contact_saved", staffing_key(release, now))
+        told = [release.reply(release.message(release.localised(key, spoken))) for key in keys]
+    if not Escalation.objects.filter(conversation=conversation, resolved_at=None).exists():
+        asked = Message.objects.create(
+            id=uuid.uuid4(),
+            conversation_id=conversation,
+            client_message_id=f"contact-{uuid.uuid4().hex}",
+            choice="contact",
+            received_at=now,
+            lease_until=now,
+            state=Message.State.ANSWERED,
+            tier="human",
+            outcome="human",
+            replies=told,
+            release_number=release.number if release else None,
+            release_hash=release.hash if release else "",
+            answered_at=now,
+        )
+        reason = {"layer": "contact", "tier": "human", "rule": "left a way to be reached", "sentence": "", "score": None}
+        escalation_record(message=asked.pk, tier="human", reasons=[reason], recorded_by="web")
+    return told
 
 
 @transaction.atomic
@@ -164,6 +211,8 @@ def conversation_delete(*, conversation: uuid.UUID, started_at: dt.datetime) -> 
     """Erase a conversation's words. Returns how many messages are kept until staff have closed their escalation."""
     conversation_start(conversation=conversation, started_at=started_at, language="en")
     Conversation.objects.filter(pk=conversation, deleted_at=None).update(deleted_at=timezone.now())
+    for takeover in Takeover.objects.filter(conversation=conversation, ended_at=None):
+        takeover_end(escalation=takeover.escalation_id)
     return _erase(Conversation.objects.get(pk=conversation))
 
 
@@ -187,6 +236,7 @@ def _erase(conversation: Conversation) -> int:
         escalation.reasons = [{**reason, "sentence": ""} for reason in escalation.reasons]
         escalation.save(update_fields=["reasons"])
     if not needed:
+        StaffMessage.objects.filter(conversation=conversation).update(reply={}, erased=True)
         Conversation.objects.filter(pk=conversation.pk).update(
             contact_name="", contact_phone="", contact_email="", contact_consent_at=None
         )

@@ -38,7 +38,13 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
 
     def pages() -> list[tuple[str, str]]:
         mine = roles(request.user) if hasattr(request, "user") else frozenset()
-        queue = [("escalations:queue", "Escalations")] if mine & CONVERSATION_READERS else []
+        queue = [("escalations:queue", "Escalations"), ("alerts:deliveries", "Alerts")] if mine & CONVERSATION_READERS else []
+        queue += [("escalations:report", "Reports")] if queue else []
+        if mine & {CLINICIANS, ADMINISTRATORS}:
+            queue += [("escalations:screen_labels", "Safety screen")]
+        if ADMINISTRATORS in mine:
+            queue += [("alerts:recipients", "Who is alerted"), ("escalations:targets", "Targets")]
+            queue += [("escalations:audit", "Audit log")]
         return queue + ([("answers_in_force", "Answers in force")] if mine & DESK_USERS else [])
 
     return {"my_pages": SimpleLazyObject(pages)}

@@ -1,121 +1,128 @@
-"""The staff pages: the queue, one escalation, claim and resolve."""
+"""The queue: who needs somebody, in which order; saved views; going off duty."""
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import redirect, render
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.timesince import timesince
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST
 
-from companion.tiers import URGENT
-from web.chat import wording
-from web.clinic.roles import CONVERSATION_READERS, role_required
-from web.escalations import selectors, services
-from web.escalations.models import Escalation
+from web.alerts.outbox import not_getting_through
+from web.escalations import live, selectors, services
+from web.escalations.filters import Filters
+from web.escalations.models import OffDuty, SavedView
+from web.escalations.pages import page, private, staff
+from web.escalations.targets import targets
 
-staff = role_required(CONVERSATION_READERS)
+NAMED = {"me": "me", "nobody": "nobody"}
 
 
 @staff
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def queue(request: HttpRequest) -> HttpResponse:
-    """Open and claimed escalations."""
-    return _page(request, "escalations/queue.html", {"rows": _rows(), "resolved": selectors.resolved(10)})
+    """Escalations by the filters in the address; words to search for come by POST, since addresses are written to logs."""
+    filters = _filters(request)
+    user: Any = request.user
+    context = {
+        **_data(filters, user),
+        "filters": filters,
+        "tiers": [(tier, words, tier in filters.tiers) for tier, words in selectors.TIERS.items()],
+        "colleagues": selectors.readers(),
+        "views": SavedView.objects.filter(user=user),
+        "off": OffDuty.objects.filter(user=user).exists(),
+        "targets": [(selectors.TIERS[tier], target) for tier, target in targets().items()],
+        "here": f"{reverse('escalations:queue')}?{filters.query}".rstrip("?"),
+        "earlier": filters.at(filters.page - 1).query,
+        "later": filters.at(filters.page + 1).query,
+    }
+    return page(request, "escalations/queue.html", context)
 
 
 @staff
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def queue_data(request: HttpRequest) -> JsonResponse:
     """The same for the page that refreshes itself."""
-    return _private(JsonResponse({"rows": _rows()}))
+    return private(JsonResponse(_data(_filters(request), request.user)))
 
 
-@staff
-@require_safe
-def detail(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """One escalation with its conversation. Raises Http404."""
-    escalation = selectors.one(pk)
-    if escalation is None:
-        raise Http404
-    context = {
-        "escalation": escalation,
-        "tier": selectors.kind(escalation),
-        "causes": selectors.causes(escalation.reasons),
-        "turns": selectors.conversation_messages(escalation),
-        "changes": escalation.changes.select_related("by"),
-        "outcomes": Escalation.Outcome.choices,
-        "mine": escalation.claimed_by_id == request.user.pk,
-    }
-    return _page(request, "escalations/detail.html", context)
+async def events(request: HttpRequest) -> HttpResponseBase:
+    """Tells the queue that it is no longer what it was."""
+    return await live.follow(request, lambda _user: selectors.position())
 
 
 @staff
 @require_POST
-def claim(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """Take an escalation; whoever was second is told so."""
-    try:
-        services.escalation_claim(escalation=pk, by=request.user)  # type: ignore[arg-type]
-    except services.NotPossible:
-        messages.error(request, "Somebody else has claimed or closed this one.")
+def view_save(request: HttpRequest) -> HttpResponse:
+    """Keep the filters under a name; saving a name again replaces it."""
+    user: Any = request.user
+    name, filters = request.POST.get("name", "").strip()[:40], Filters.read(QueryDict(request.POST.get("filters", "")))
+    if not name:
+        messages.error(request, "Give the view a name.")
     else:
-        messages.success(request, "You have claimed this. Others see your name on it.")
-    return redirect("escalations:detail", pk=pk)
+        try:
+            with transaction.atomic():
+                SavedView.objects.update_or_create(
+                    user=user, name=name, defaults={"filters": filters.at(1).query}
+                )
+        except IntegrityError:  # the same name from two windows at once: one of them is kept
+            pass
+        messages.success(request, f"Saved as “{name}”.")
+    return redirect(f"{reverse('escalations:queue')}?{filters.query}")
 
 
 @staff
 @require_POST
-def resolve(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """Close an escalation with its outcome."""
-    outcome, note = request.POST.get("outcome", ""), request.POST.get("note", "")
-    try:
-        services.escalation_resolve(escalation=pk, by=request.user, outcome=outcome, note=note)  # type: ignore[arg-type]
-    except ValueError:
-        messages.error(request, "Choose an outcome.")
-        return redirect("escalations:detail", pk=pk)
-    except services.NotPossible:
-        messages.error(request, "Only whoever has claimed an escalation can close it, and only once.")
-        return redirect("escalations:detail", pk=pk)
-    messages.success(request, "Closed.")
+def view_remove(request: HttpRequest, pk: int) -> HttpResponse:
+    """Forget one of one's own views."""
+    user: Any = request.user
+    SavedView.objects.filter(user=user, pk=pk).delete()
     return redirect("escalations:queue")
 
 
-def _rows() -> list[dict[str, Any]]:
+@staff
+@require_POST
+def off(request: HttpRequest) -> HttpResponse:
+    """ "I'm off": hand over everything one has, to a colleague or to the queue."""
+    to = User.objects.filter(pk=_number(request.POST.get("to")), pk__in=selectors.readers()).first()
+    if request.POST.get("to") and to is None:
+        messages.error(request, "This colleague is not there; choose another, or give everything back to the queue.")
+        return redirect("escalations:queue")
+    try:
+        count = services.go_off_duty(by=request.user, to=to)  # type: ignore[arg-type]
+    except services.NotPossible:
+        messages.error(request, "That did not work: somebody was changing the same escalation, or the colleague has gone.")
+    else:
+        where = f"to {selectors.name_of(to)}" if to else "back to the queue"
+        messages.success(request, f"You are off duty. {count} went {where}." if count else "You are off duty.")
+    return redirect("escalations:queue")
+
+
+@staff
+@require_POST
+def on(request: HttpRequest) -> HttpResponse:
+    """Back on duty."""
+    services.come_on_duty(by=request.user)  # type: ignore[arg-type]
+    return redirect("escalations:queue")
+
+
+def _filters(request: HttpRequest) -> Filters:
+    return Filters.read(request.GET, request.POST.get("words", ""))
+
+
+def _data(filters: Filters, user: Any) -> dict[str, Any]:
     now = timezone.now()
-    return [
-        {
-            "id": str(row.pk),
-            "url": reverse("escalations:detail", kwargs={"pk": row.pk}),
-            "tier": row.tier,
-            "tier_words": selectors.kind(row),
-            "urgent": row.tier in URGENT,
-            "text": "(deleted by the patient)"
-            if row.message.erased
-            else (row.message.text or row.message.choice)[:200],
-            "reason": next((cause.words for cause in selectors.causes(row.reasons)), ""),
-            "age": timesince(row.message.received_at, now, depth=1),
-            "at": row.message.received_at.isoformat(),
-            "state": row.state,
-            "who": (row.claimed_by.get_full_name() or row.claimed_by.username) if row.claimed_by else "",
-        }
-        for row in selectors.queue()
-    ]
+    rows, more = selectors.queue(filters, user=user, now=now)
+    counted = selectors.counts(user=user, now=now)
+    counted["unreached"] = not_getting_through().values("escalation").distinct().count()
+    return {"rows": rows, "more": more, "page": filters.page, "counts": counted, "now": now.isoformat()}
 
 
-def _page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    """A page with times as the clinic's clock shows them."""
-    release = wording.current()
-    zone = release.clinic["timezone"] if release else "UTC"
-    with timezone.override(ZoneInfo(zone)):
-        return _private(render(request, template, {**context, "zone": zone}))
-
-
-def _private(response: HttpResponse) -> Any:
-    response["Cache-Control"] = "no-store"
-    return response
+def _number(given: str | None) -> int:
+    return int(given) if given and given.isdecimal() else 0

@@ -162,6 +162,8 @@ def test_a_slow_answer_is_announced_truthfully_after_five_seconds(open_page: Any
     api.hold = True
     say(page, "a hard one")
     expect(page.locator(".busy")).to_be_visible()
+    while not api.held:
+        page.wait_for_timeout(20)
     page.clock.run_for(4000)
     expect(page.get_by_text(release.items["slow"]["text"])).to_have_count(0)
     page.clock.run_for(1500)

@@ -40,7 +40,7 @@ PARTS = ("load", "overload", "length", "answers", "stored")
 CRISIS = "I want to kill myself tonight"
 CRISIS_SHARE = 0.02
 TIMEOUT = 30.0
-START_SECONDS = 300.0
+START_SECONDS = 600.0
 NO_LIMITS = {"LIMIT_ADDRESS_REQUESTS": "1000000/1", "LIMIT_CONVERSATION_MESSAGES": "1000000/1"}
 """All of these patients have one address."""
 INSERT = (
@@ -355,8 +355,9 @@ def measure_default(model: Path, folder: Path, conversations: int, seconds: floa
     credentials = folder / "rest.yml"
     credentials.write_text("rest:\n")
     argv = [str(ROOT / ".env-engine/bin/python"), "-m", "rasa", "run", "-i", "127.0.0.1", "-p", str(port), "-m", str(model)]
-    argv += ["--credentials", str(credentials), "--endpoints", str(folder / "none.yml")]
-    (folder / "none.yml").write_text("")
+    endpoints = folder / "rest-endpoints.yml"  # else it would take ours
+    endpoints.write_text("tracker_store: {type: InMemoryTrackerStore}\n")
+    argv += ["--credentials", str(credentials), "--endpoints", str(endpoints)]
     env = {**ONE_THREAD, "SANIC_WORKERS": "1", "PYTHONPATH": str(ROOT)}
     service = Service("Rasa's default", argv, folder / "default.log", f"http://127.0.0.1:{port}/", env)
     service.start()

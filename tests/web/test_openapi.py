@@ -1,4 +1,4 @@
-"""The API's description is true: what it allows is taken, what it forbids is refused, what comes back is as it says."""
+"""The description of the patient API is true: what it allows is taken, what it forbids is refused, and answers are as it says."""
 
 from __future__ import annotations
 
@@ -20,10 +20,8 @@ from schemathesis.checks import load_all_checks  # noqa: E402
 
 load_all_checks()
 CHECKS = schemathesis.checks.CHECKS
-NOT_OURS = [
-    CHECKS.get_one(name)
-    for name in ("unsupported_method", "ignored_auth", "use_after_free", "ensure_resource_availability")
-]
+OWN_REQUESTS = ("unsupported_method", "ignored_auth", "use_after_free", "ensure_resource_availability")
+NOT_OURS = [CHECKS.get_one(name) for name in OWN_REQUESTS]
 """Checks that send requests of their own; the tests above and tests/web/test_access.py ask the same of every address."""
 OPERATIONS = [
     (method.upper(), path) for path, methods in description()["paths"].items() for method in methods if method != "parameters"

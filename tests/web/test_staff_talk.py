@@ -280,6 +280,14 @@ def test_somebody_whose_page_is_gone_has_left_and_what_waits_goes_back(
     assert keys(patient.say(QUESTION)) == ["preparation/eating"]
 
 
+def test_somebody_whose_page_is_open_is_still_there(taken: Escalation, alice: User, bob: User) -> None:
+    Takeover.objects.update(seen_at=timezone.now() - dt.timedelta(minutes=3))
+    talk.still_there(escalation=taken.pk, by=bob)
+    assert Takeover.objects.get().seen_at < timezone.now() - dt.timedelta(minutes=2), "he is not the one who talks"
+    talk.still_there(escalation=taken.pk, by=alice)
+    assert talk.abandoned_ones_end(now=timezone.now()) == [] and Takeover.objects.get().ended_at is None
+
+
 def test_only_who_talks_writes_and_hands_back(taken: Escalation, bob: User, charlie: User, browser_of: BrowserOf) -> None:
     with pytest.raises(NotPossible):
         say(taken, bob, "Me, too.")

@@ -1,21 +1,24 @@
 """`script/assess`: run messages, one JSON object a line, through the trained pipeline without a server.
 
 Each input line gets an output line, in order, with its fields kept. A line that is no such object gets an `error` and
-the run goes on.
+the run goes on. With `--confusions` the lines say which keys would be right, and what comes out is a table of what was taken
+for what; without a file on standard input it asks `data/calibration/answers.jsonl`.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from assistant.confusions import confusions
 from assistant.typed import as_words
-from companion.paths import home
+from companion.paths import DATA, home
 
 PROGRESS_EVERY = 500
 FIELDS = ("tier", "outcome", "answers", "candidates", "score", "reasons")
@@ -67,16 +70,41 @@ def lines(source: Iterable[str], pipeline: Pipeline) -> Iterator[dict[str, Any]]
         yield {**given, **pipeline.assess(given["text"])}
 
 
-def main() -> None:
-    pipeline = Pipeline(latest_model())
-    started = time.monotonic()
-    done = 0
-    for done, result in enumerate(lines(sys.stdin, pipeline), start=1):
-        sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
+def progress(results: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The results as they come, with a line on standard error now and then."""
+    started, done = time.monotonic(), 0
+    for done, result in enumerate(results, start=1):
+        yield result
         if done % PROGRESS_EVERY == 0:
-            sys.stdout.flush()
             print(f"{done} lines, {done / (time.monotonic() - started):.0f} a second", file=sys.stderr, flush=True)
     print(f"{done} lines in {time.monotonic() - started:.1f} s", file=sys.stderr)
+
+
+def confused(results: Iterable[dict[str, Any]]) -> None:
+    """Print the table of confusions. Exits with what is wrong with a line that cannot be judged."""
+    try:
+        rows = list(confusions(results))
+    except (KeyError, ValueError) as e:
+        sys.exit(f"error: {e}")
+    print("times\tasked for\tgot\tfor example")
+    for row in rows:
+        print(*row, sep="\t")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="script/assess", description=__doc__)
+    parser.add_argument("--confusions", action="store_true", help="list what was taken for what")
+    args = parser.parse_args(arguments)
+    pipeline = Pipeline(latest_model())
+    if args.confusions:
+        given = DATA / "calibration" / "answers.jsonl"
+        source = given.read_text(encoding="utf-8").splitlines() if sys.stdin.isatty() else sys.stdin
+        confused(progress(lines(source, pipeline)))
+        return
+    for number, result in enumerate(progress(lines(sys.stdin, pipeline)), start=1):
+        sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
+        if number % PROGRESS_EVERY == 0:
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

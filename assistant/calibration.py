@@ -31,13 +31,12 @@ class Budget:
 
 
 BUDGETS = {
-    "emergency": Budget(0.01, 0.03),
-    "crisis": Budget(0.05, 0.09),
-    "symptom": Budget(0.04, 0.08),
-    "advice": Budget(0.055, 0.09),
+    "emergency": Budget(0.002, 0.012),
+    "crisis": Budget(0.018, 0.085),
+    "symptom": Budget(0.025, 0.1),
+    "advice": Budget(0.035, 0.12),
 }
-"""A third of the ordinary calibration messages are long stories, the hardest there are for a screen that judges sentence by
-sentence; on the evaluation set's mix the same thresholds raise about a tenth as many (docs/safety-screen.md)."""
+"""Each counts what is raised to that tier or worse, so a budget never is less than that of a more urgent tier."""
 FLOOR = 0.08
 
 

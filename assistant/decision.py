@@ -21,6 +21,9 @@ ASK_FROM = 0.1
 """Below this confidence it is better to say that there is no approved answer than to offer three wrong ones."""
 CERTAIN = 0.995
 """The confidence in a message that is an approved phrasing, letter for letter."""
+SPELL_WORDS = 60
+"""Of a longer message only the parts are read with their misspelt words corrected."""
+CLAUSES = 8
 
 _QUESTION_WORDS = "how|what|when|where|why|who|which|can|could|do|does|is|are|will|should|como|que|cuando|puedo"
 _JOINED = re.compile(rf"(?<=\?)\s+|\s+(?:and also|and|also|plus|y|y tambien)\s+(?=(?:{_QUESTION_WORDS})\b)", re.IGNORECASE)
@@ -73,7 +76,7 @@ class Decider:
 
     def matches(self, index: AnswerIndex, texts: Sequence[str]) -> list[Match]:
         """Rank all keys for each text, as typed and with misspelt words corrected, whichever is surer."""
-        corrected = [self.speller.correct(text) for text in texts]
+        corrected = [text if len(text.split()) > SPELL_WORDS else self.speller.correct(text) for text in texts]
         changed = [i for i, text in enumerate(texts) if corrected[i] != text and reveal(text) not in index.exact]
         found = self._matches(index, [*texts, *(corrected[i] for i in changed)])
         best = found[: len(texts)]
@@ -148,9 +151,14 @@ def is_question(part: str) -> bool:
 
 
 def clauses(text: str) -> list[str]:
-    """The parts of a message that may each be a question: its sentences, cut again at "and what …"."""
+    """The parts of a message that may each be a question: its sentences, cut again at "and what …". Of a long message the
+    parts that ask come first, since a question at the end of a story is what the story was told for."""
     parts = [clause.strip() for sentence in sentences(text) for clause in _JOINED.split(sentence) if clause and clause.strip()]
-    return [part for part in parts if len(part.split()) >= 2][:8]
+    parts = [part for part in parts if len(part.split()) >= 2]
+    if len(parts) > CLAUSES:
+        kept = sorted(range(len(parts)), key=lambda i: not is_question(parts[i]))[:CLAUSES]
+        parts = [parts[i] for i in sorted(kept)]
+    return parts
 
 
 def evidence(index: AnswerIndex, parts: np.ndarray, p: np.ndarray) -> np.ndarray:

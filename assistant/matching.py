@@ -46,9 +46,10 @@ class AnswerIndex:
         self.weight = np.array([example.weight for example in ordered], np.float32)
         self.starts = np.searchsorted(self.owner, np.arange(len(self.keys)))
         self.vectors = encode(texts)
-        self.grams = letters.grams(texts)
+        grams = letters.grams(texts)
+        self.grams_by_letters = grams.T.tocsr()  # turned once, not for every message
         self.ridge = self._fit(self.vectors)
-        self.ridge_letters = self._fit(letters.sketch(self.grams))
+        self.ridge_letters = self._fit(letters.sketch(grams))
 
     def _fit(self, features: np.ndarray) -> np.ndarray:
         """Ridge regression on one-hot keys, each key weighing the same however many examples it has."""
@@ -64,7 +65,7 @@ class AnswerIndex:
         """For each text and key the PARTS, shape (texts, keys, parts)."""
         vectors, grams = self.encode(texts), self.letters.grams(texts)
         near = (vectors @ self.vectors.T) * self.weight
-        letters = (grams @ self.grams.T).toarray() * self.weight
+        letters = (grams @ self.grams_by_letters).toarray() * self.weight
         ones = np.ones((len(texts), 1), np.float32)
         out = np.empty((len(texts), len(self.keys), len(PARTS)), np.float32)
         out[:, :, 0] = np.maximum.reduceat(near, self.starts, axis=1)

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from assistant.letters import Letters
 from companion.corpus import SAFETY_TIERS
-from companion.normalise import fold, reveal
-from companion.sentences import sentences
+from companion.pieces import pieces
 from companion.tiers import QUIET, Reason, Verdict
 
 Encode = Callable[[Sequence[str]], np.ndarray]
@@ -27,24 +25,8 @@ class ScreenError(RuntimeError):
     """The learned screen cannot be used as it is: the engine must not start with it."""
 
 
-PAIR_WORDS = 14
-"""Two neighbouring sentences are also read as one when they are this short together ("I took them. All of them.")."""
-
 RAISED = ("advice", "symptom", "crisis", "emergency")
 LETTERS_SHARE = 0.3
-
-
-def pieces(text: str) -> list[str]:
-    """What of a message is looked at, each by itself: its sentences and short neighbouring pairs, disguises undone."""
-    parts = sentences(text)
-    pairs = [f"{a} {b}" for a, b in pairwise(parts) if len(a.split()) + len(b.split()) <= PAIR_WORDS]
-    return list(dict.fromkeys(plain(piece) for piece in [*parts, *pairs])) or [plain(text)]
-
-
-def plain(text: str) -> str:
-    """A piece as the screen reads it: as typed, unless letters were hidden in it."""
-    revealed = reveal(text)
-    return revealed if revealed != fold(text) else text.strip()
 
 
 @dataclass
@@ -59,11 +41,14 @@ class ScreenModel:
 
     @classmethod
     def fit(cls, texts: Sequence[str], tiers: Sequence[str], encode: Encode, encoder: str, letters: Letters) -> ScreenModel:
-        """Learn from short pieces with their tiers. Thresholds are set afterwards, by `assistant.calibration`."""
-        options = {"max_iter": 400, "class_weight": "balanced", "random_state": 0}
+        """Learn from short pieces with their tiers. Thresholds are set afterwards, by `assistant.calibration`.
+
+        Tiers weigh as they occur: balanced, a sentence that is like nothing in the corpus would be taken for four fifths alarming.
+        """
+        options = {"max_iter": 400, "random_state": 0}
         labels = [SAFETY_TIERS.index(tier) for tier in tiers]
-        vectors = LogisticRegression(C=4.0, **options).fit(encode(texts), labels)
-        grams = LogisticRegression(C=3.0, **options).fit(letters.sketch(letters.grams(texts)), labels)
+        vectors = LogisticRegression(C=1.0, **options).fit(encode(texts), labels)
+        grams = LogisticRegression(C=1.0, **options).fit(letters.sketch(letters.grams(texts)), labels)
         return cls(vectors, grams, letters, {tier: 0.5 for tier in RAISED}, encoder)
 
     def verified(self) -> ScreenModel:
@@ -82,8 +67,8 @@ class ScreenModel:
         by_gram = self.grams.predict_proba(self.letters.sketch(self.letters.grams(texts)))
         return (1 - LETTERS_SHARE) * by_vector + LETTERS_SHARE * by_gram
 
-    def alarm(self, text: str, encode: Encode) -> tuple[np.ndarray, list[str], np.ndarray]:
-        """How alarming a message is, tier by tier: (likelihoods of "this tier or worse", the piece for each, all pieces' rows).
+    def alarm(self, text: str, encode: Encode) -> tuple[np.ndarray, list[str]]:
+        """How alarming a message is, tier by tier: likelihoods of "this tier or worse", and the piece for each.
 
         "Worse" for the two urgent tiers together is either of them; which of the two it is, its own likelihood says.
         """
@@ -91,11 +76,11 @@ class ScreenModel:
         p = self.likelihoods(parts, encode)
         at_least = np.stack([1 - p[:, 0], p[:, 2:].sum(axis=1), p[:, 3:].sum(axis=1), p[:, 4]], axis=1)
         worst = at_least.argmax(axis=0)
-        return at_least[worst, range(4)], [parts[i] for i in worst], p
+        return at_least[worst, range(4)], [parts[i] for i in worst]
 
     def judge(self, text: str, encode: Encode) -> Verdict:
         """The verdict on a message, with the sentence and the likelihood that led to it."""
-        alarms, where, _ = self.alarm(text, encode)
+        alarms, where = self.alarm(text, encode)
         for tier, score, piece in reversed(list(zip(RAISED, alarms, where))):
             if score >= self.thresholds[tier]:
                 return Verdict(tier, (Reason("learned", tier, "learned screen", piece[:300], round(float(score), 3)),))

@@ -14,15 +14,16 @@ from assistant.calibration import HARD_KINDS, calibration_set, thresholds
 from assistant.decision import HUMAN, OUT_OF_SCOPE, Decider, evidence, is_answer, limits
 from assistant.letters import Letters
 from assistant.matching import AnswerIndex, Example, combine, fit_weights
-from assistant.screening import ScreenModel, pieces
+from assistant.screening import ScreenModel
 from assistant.spelling import Speller, vocabulary
 from companion.corpus import SAFETY_TIERS, CorpusError, Labelled
+from companion.pieces import pieces
 
 Encode = Callable[[Sequence[str]], np.ndarray]
 
 FEWEST = 50
 """A tier with fewer examples than this cannot be learned; training refuses."""
-WRONG_SHARE, REFUSED_SHARE = 0.04, 0.03
+WRONG_SHARE, REFUSED_SHARE = 0.03, 0.03
 
 log = logging.getLogger(__name__)
 

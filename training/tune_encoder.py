@@ -4,7 +4,7 @@ Development time only (needs torch; `training/requirements.txt`). Low-rank adapt
 linear layers of all-MiniLM-L6-v2, trained on `data/` alone: never on `data/calibration/` or
 `benchmarks/data/`. Writes `assistant/adapter.safetensors`.
 
-    python -m training.tune_encoder            about half an hour on two cores
+    python -m training.tune_encoder --threads 2            about half an hour on two idle cores
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import math
 import random
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +28,12 @@ from torch import nn
 from companion.catalogue import load_catalogue
 from companion.corpus import SAFETY_TIERS, read, safety_corpus
 from companion.paths import DATA, ROOT
-from companion.sentences import sentences
+from companion.pieces import pieces
 
 MODEL = Path(package_file).parent / "model"
 SEED, RANK, SCALE = 20261121, 32, 1.0
 MAX_TOKENS, BATCH_TOKENS = 64, 900
+HEADS_FIRST = 120
 TIER_WEIGHTS = {"none": 1.0, "advice": 1.0, "symptom": 1.0, "crisis": 1.6, "emergency": 1.4}
 
 
@@ -95,21 +97,57 @@ class MiniLM(nn.Module):
         return F.normalize((x * m).sum(1) / m.sum(1), dim=-1)
 
 
-def examples() -> list[tuple[str, str | None, str]]:
-    """(text, answer key or None, tier) of everything in `data/` that is labelled."""
-    found: list[tuple[str, str | None, str]] = []
+@dataclass(frozen=True)
+class Example:
+    """A text to learn from: the answer it asks for, if any, and its tier, unless only a part of it may have earned it."""
+
+    text: str
+    topic: str | None
+    tier: str | None
+
+
+@dataclass(frozen=True)
+class Raised:
+    """A message of several pieces, one of which has earned its tier; by the labelling guide the rest of a buried one is harmless."""
+
+    text: str
+    parts: list[str]
+    tier: str
+    buried: bool
+
+
+def examples() -> tuple[list[Example], list[Raised]]:
+    """Everything in `data/` that is labelled, cut into the pieces that the screen will look at."""
+    found: list[Example] = []
+    raised: list[Raised] = []
+
+    def harmless(text: str, topic: str | None = None) -> None:
+        parts = pieces(text)
+        if topic or len(parts) == 1:
+            found.append(Example(text, topic, "none" if len(parts) == 1 else None))
+        if len(parts) > 1:
+            found.extend(Example(part, None, "none") for part in parts)
+
     for item in load_catalogue().items.values():
         topic = item.key.split(":")[-1]
-        found += [(p, topic, "none") for p in item.phrasings]
+        for phrasing in item.phrasings:
+            harmless(phrasing, topic)
         if item.kind == "answer":
-            found.append((item.title, topic, "none"))
-    found += [(x.text, x.label, "none") for x in read(DATA / "smalltalk.yml") if x.label == "human"]
-    found += [(x.text, "out_of_scope", "none") for x in read(DATA / "out_of_scope.yml")]
+            harmless(item.title, topic)
+    for x in read(DATA / "smalltalk.yml"):
+        if x.label == "human":
+            harmless(x.text, x.label)
+    for x in read(DATA / "out_of_scope.yml"):
+        harmless(x.text, "out_of_scope")
     for x in safety_corpus():
-        found.append((x.text, None, x.label))
-        if x.label == "none" and len(x.text.split()) > 24:
-            found += [(s, None, "none") for s in sentences(x.text)]
-    return found
+        parts = pieces(x.text)
+        if x.label == "none":
+            harmless(x.text)
+        elif len(parts) == 1:
+            found.append(Example(parts[0], None, x.label))
+        else:
+            raised.append(Raised(x.text, parts, x.label, x.kind == "buried"))
+    return found, raised
 
 
 def typo(text: str, rng: random.Random) -> str:
@@ -133,9 +171,10 @@ def typo(text: str, rng: random.Random) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--out", type=Path, default=ROOT / "assistant" / "adapter.safetensors")
     parser.add_argument("--rate", type=float, default=8e-4)
+    parser.add_argument("--start", type=Path, help="go on from this adapter, say when messages were added")
     parser.add_argument("--threads", type=int, default=1, help="more than one only on an idle machine")
     args = parser.parse_args()
     rng = random.Random(SEED)
@@ -145,51 +184,57 @@ def main() -> None:
     model, tokenizer = MiniLM(weights), Tokenizer.from_file(str(MODEL / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(MAX_TOKENS)
-    data = examples()
-    topics = sorted({t for _, t, _ in data if t})
-    print(json.dumps({"examples": len(data), "topics": len(topics)}), flush=True)
+    data, raised = examples()
+    topics = sorted({example.topic for example in data if example.topic})
+    print(json.dumps({"examples": len(data), "raised": len(raised), "topics": len(topics)}), flush=True)
     topic_head = nn.Parameter(torch.randn(len(topics), 384) * 0.05)
     tier_head = nn.Linear(384, len(SAFETY_TIERS))
     tier_weight = torch.tensor([TIER_WEIGHTS[t] for t in SAFETY_TIERS])
-    adapters = [p for p in model.parameters() if p.requires_grad]
+    adapters, heads = [p for p in model.parameters() if p.requires_grad], [topic_head, *tier_head.parameters()]
     optimiser = torch.optim.AdamW(
-        [{"params": adapters, "lr": args.rate}, {"params": [topic_head, *tier_head.parameters()], "lr": 5e-3}],
+        [{"params": adapters, "lr": args.rate}, {"params": heads, "lr": 5e-3, "heads": True}],
         weight_decay=0.01,
     )
-    with torch.no_grad():  # frozen vectors: what the tuned ones should not forget
-        model.eval()
-        frozen = torch.zeros(len(data), 384)
-        for batch in batches(list(range(len(data))), [t for t, _, _ in data], tokenizer, None):
-            frozen[batch[0]] = model(batch[1], batch[2])
+    remembered = dict(zip(every := every_text(data, raised), vectors(model, every, tokenizer)))  # not to be forgotten
+    if args.start:
+        load(model, args.start)
     started, step = time.time(), 0
-    steps = args.epochs * len(batches(list(range(len(data))), [t for t, _, _ in data], tokenizer, rng))
+    per_epoch = len(batches([e.text for e in data] + [r.parts[0] for r in raised], tokenizer, None))
     for epoch in range(args.epochs):
-        model.train()
-        texts = [typo(t, rng) if rng.random() < 0.25 and len(t.split()) > 1 else t for t, _, _ in data]
+        knows = tier_head if epoch else None
+        chosen = data if args.start and not epoch else data + most_alarming(raised, model, knows, tokenizer)
+        texts = [typo(e.text, rng) if rng.random() < 0.25 and len(e.text.split()) > 1 else e.text for e in chosen]
         texts = [t.rstrip("?.! ").lower() if rng.random() < 0.2 else t for t in texts]
+        model.train()
         sums = np.zeros(4)
-        for index, ids, mask in batches(list(range(len(data))), texts, tokenizer, rng):
+        for index, ids, mask in batches(texts, tokenizer, rng):
             for group in optimiser.param_groups:
                 base = group.setdefault("initial", group["lr"])
-                group["lr"] = base * min(1, (step + 1) / 60) * max(0.02, 1 - step / steps)
-            x = model(ids, mask)
-            tiers = torch.tensor([SAFETY_TIERS.index(data[i][2]) for i in index])
-            loss_tier = F.cross_entropy(tier_head(x * 8), tiers, weight=tier_weight, label_smoothing=0.02)
-            has = torch.tensor([data[i][1] is not None for i in index])
-            loss_topic = torch.zeros(())
-            if has.any():
-                labels = torch.tensor([topics.index(data[i][1]) for i in index if data[i][1] is not None])
-                logits = 18 * x[has] @ F.normalize(topic_head, dim=-1).T
+                # Fresh heads must not pull an adapter that has learned already: they learn first.
+                begun = step - HEADS_FIRST if args.start and not group.get("heads") else step
+                group["lr"] = base * min(1, max(0, begun + 1) / 60) * max(0.02, 1 - step / (args.epochs * per_epoch * 1.05))
+            x, of = model(ids, mask), [chosen[i] for i in index]
+            loss = torch.zeros(())
+            labelled = torch.tensor([e.tier is not None for e in of])
+            if labelled.any():
+                tiers = torch.tensor([SAFETY_TIERS.index(e.tier) for e in of if e.tier])
+                loss_tier = F.cross_entropy(tier_head(x[labelled] * 8), tiers, weight=tier_weight, label_smoothing=0.02)
+                loss, sums[0] = loss + loss_tier, sums[0] + loss_tier.item()
+            asking = torch.tensor([e.topic is not None for e in of])
+            if asking.any():
+                labels = torch.tensor([topics.index(e.topic) for e in of if e.topic])
+                logits = 18 * x[asking] @ F.normalize(topic_head, dim=-1).T
                 loss_topic = F.cross_entropy(logits, labels, label_smoothing=0.02)
-            old = frozen[index]
+                loss, sums[1] = loss + loss_topic, sums[1] + loss_topic.item()
+            old = torch.stack([remembered[e.text] for e in of])
             loss_keep = ((x @ x.T) - (old @ old.T)).pow(2).mean()
-            loss = loss_tier + loss_topic + 2.0 * loss_keep
+            loss = loss + 2.0 * loss_keep
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(adapters, 1.0)
             optimiser.step()
             step += 1
-            sums += [loss_tier.item(), loss_topic.item(), loss_keep.item(), 1]
+            sums[2:] += [loss_keep.item(), 1]
         print(
             json.dumps(
                 {
@@ -205,11 +250,41 @@ def main() -> None:
         save(model, args.out)
 
 
-def batches(
-    order: list[int], texts: list[str], tokenizer: Tokenizer, rng: random.Random | None
-) -> list[tuple[list[int], torch.Tensor, torch.Tensor]]:
+def every_text(data: list[Example], raised: list[Raised]) -> list[str]:
+    return list(dict.fromkeys([example.text for example in data] + [text for r in raised for text in (r.text, *r.parts)]))
+
+
+def most_alarming(raised: list[Raised], model: MiniLM, head: nn.Linear | None, tokenizer: Tokenizer) -> list[Example]:
+    """Of each message the piece that has most likely earned the tier (multiple-instance learning; Andrews et al. 2002, "Support
+    vector machines for multiple-instance learning"). In the first epoch, without a head that knows, the whole message."""
+    if head is None:
+        return [Example(r.text, None, r.tier) for r in raised]
+    parts = list(dict.fromkeys(part for r in raised for part in r.parts))
+    with torch.no_grad():
+        likely = dict(zip(parts, head(vectors(model, parts, tokenizer) * 8).log_softmax(-1)))
+    found = []
+    for r in raised:
+        worst = max(r.parts, key=lambda part: float(likely[part][SAFETY_TIERS.index(r.tier)]))
+        found.append(Example(worst, None, r.tier))
+        if r.buried:
+            found += [Example(part, None, "none") for part in r.parts if part not in worst and worst not in part]
+    return found
+
+
+def vectors(model: MiniLM, texts: list[str], tokenizer: Tokenizer) -> torch.Tensor:
+    """A row for each text, from the model as it stands."""
+    model.eval()
+    rows = torch.zeros(len(texts), 384)
+    with torch.no_grad():
+        for index, ids, mask in batches(texts, tokenizer, None):
+            rows[index] = model(ids, mask)
+    return rows
+
+
+def batches(texts: list[str], tokenizer: Tokenizer, rng: random.Random | None) -> list[tuple[list[int], torch.Tensor, torch.Tensor]]:
     """Batches of like length, about BATCH_TOKENS tokens each, in random order."""
     rows = tokenizer.encode_batch(texts)
+    order = list(range(len(texts)))
     if rng:
         rng.shuffle(order)
     order = sorted(order, key=lambda i: len(rows[i].ids) // 4)
@@ -229,6 +304,14 @@ def batches(
         ids = torch.tensor([rows[i].ids + [0] * (width - len(rows[i].ids)) for i in batch])
         out.append((batch, ids, (ids != 0).long()))
     return out
+
+
+def load(model: MiniLM, path: Path) -> None:
+    """Take up what `save` wrote."""
+    changes = load_file(path)
+    for name, layer in model.linears.items():
+        layer.a.data = torch.from_numpy(changes[name.replace("/", ".") + ".a"].astype(np.float32))
+        layer.b.data = torch.from_numpy(changes[name.replace("/", ".") + ".b"].astype(np.float32) / SCALE)
 
 
 def save(model: MiniLM, path: Path) -> None:

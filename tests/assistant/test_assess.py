@@ -99,10 +99,48 @@ def test_progress_goes_to_standard_error_and_answers_to_standard_output(
     monkeypatch.setattr(assess, "latest_model", lambda: Path("model"))
     monkeypatch.setattr(assess, "PROGRESS_EVERY", 2)
     monkeypatch.setattr("sys.stdin", io.StringIO('{"text": "¿Qué?"}\n' * 5))
-    assess.main()
+    assess.main([])
     out, err = capsys.readouterr()
     assert [json.loads(line)["text"] for line in out.splitlines()] == ["¿Qué?"] * 5 and "¿Qué?" in out
     assert "2 lines" in err and "4 lines" in err and "5 lines in" in err and "¿Qué?" not in err
+
+
+class Takes(Echo):
+    """Takes every question for the first of two, and raises what sounds bad."""
+
+    def assess(self, text: str) -> dict[str, Any]:
+        if "hurts" in text:
+            return {**FOUND, "tier": "symptom", "outcome": "escalate", "answers": []}
+        if "weather" in text:
+            return {**FOUND, "outcome": "abstain", "answers": []}
+        return dict(FOUND)
+
+
+def test_an_editor_sees_which_answers_are_taken_for_which(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = [("right", ["a/b"]), ("also right", ["c/d", "a/b"]), ("wrong, and long", ["c/d"]), ("wrong", ["c/d"])]
+    asked += [("it hurts", ["a/b"]), ("weather?", []), ("weather", ["a/b"]), ("router", [])]
+    monkeypatch.setattr(assess, "Pipeline", Takes)
+    monkeypatch.setattr(assess, "latest_model", lambda: Path("model"))
+    monkeypatch.setattr("sys.stdin", io.StringIO("".join(json.dumps({"text": t, "keys": k}) + "\n" for t, k in asked)))
+    assess.main(["--confusions"])
+    head, first, *rest = capsys.readouterr().out.splitlines()
+    assert head.split("\t") == ["times", "asked for", "got", "for example"]
+    assert first.split("\t") == ["2", "c/d", "a/b", "wrong"]
+    assert sorted(row.split("\t") for row in rest) == [
+        ["1", "a/b", "no answer", "weather"],
+        ["1", "a/b", "raised: symptom", "it hurts"],
+        ["1", "no answer", "a/b", "router"],
+    ]
+
+
+def test_a_table_of_confusions_needs_the_right_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assess, "Pipeline", Takes)
+    monkeypatch.setattr(assess, "latest_model", lambda: Path("model"))
+    monkeypatch.setattr("sys.stdin", io.StringIO('{"text": "what is it"}\n'))
+    with pytest.raises(SystemExit, match="the keys that would be right"):
+        assess.main(["--confusions"])
 
 
 def test_the_trained_pipeline_answers_every_line_and_writes_nothing_else(trained_model: Path, tmp_path: Path) -> None:

@@ -48,5 +48,7 @@ def test_a_threshold_never_falls_to_where_everything_is_an_alarm() -> None:
     assert all(FLOOR <= limit < FLOOR + 0.001 for limit in found.values())
 
 
-def test_a_crisis_may_cost_fewer_false_alarms_than_an_advice_question() -> None:
-    assert BUDGETS["crisis"].ordinary < BUDGETS["symptom"].ordinary < BUDGETS["advice"].ordinary
+def test_what_counts_more_messages_may_cost_more_false_alarms() -> None:
+    by_urgency = [BUDGETS[tier] for tier in ("emergency", "crisis", "symptom", "advice")]
+    assert [budget.ordinary for budget in by_urgency] == sorted(budget.ordinary for budget in by_urgency)
+    assert [budget.hard for budget in by_urgency] == sorted(budget.hard for budget in by_urgency)

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assistant.letters import Letters
-from assistant.screening import RAISED, ScreenModel, pieces
+from assistant.screening import RAISED, ScreenModel
 from assistant.training import FEWEST, tier_of, train_screen
 from companion.corpus import SAFETY_TIERS, CorpusError, Labelled, safety_corpus
+from companion.pieces import pieces
 from companion.tiers import rank
 from tests.assistant.support import words_encode
 

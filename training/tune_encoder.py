@@ -108,7 +108,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Raised:
-    """A message of several pieces, one of which has earned its tier; by the labelling guide the rest of a buried one is harmless."""
+    """A message of several pieces, one of which has earned its tier; of a buried one the rest is harmless (labelling guide)."""
 
     text: str
     parts: list[str]
@@ -281,7 +281,11 @@ def vectors(model: MiniLM, texts: list[str], tokenizer: Tokenizer) -> torch.Tens
     return rows
 
 
-def batches(texts: list[str], tokenizer: Tokenizer, rng: random.Random | None) -> list[tuple[list[int], torch.Tensor, torch.Tensor]]:
+Batch = tuple[list[int], torch.Tensor, torch.Tensor]
+"""Which texts, their token ids, which of these are no padding."""
+
+
+def batches(texts: list[str], tokenizer: Tokenizer, rng: random.Random | None) -> list[Batch]:
     """Batches of like length, about BATCH_TOKENS tokens each, in random order."""
     rows = tokenizer.encode_batch(texts)
     order = list(range(len(texts)))

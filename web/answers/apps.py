@@ -11,5 +11,5 @@ class AnswersConfig(AppConfig):
         from web.answers.desk import make_desk
 
         post_migrate.connect(protect, sender=self, dispatch_uid="answers.protect")
-        last = list(apps.get_app_configs())[-1]  # the rights that it gives are made app by app
+        last = [app for app in apps.get_app_configs() if app.models_module][-1]  # rights are made app by app
         post_migrate.connect(make_desk, sender=last, dispatch_uid="answers.make_desk")

@@ -75,8 +75,9 @@ def test_erin_writes_casey_reads_the_difference_and_approves(
     site: str, accounts: dict[str, DemoAccount], sign_in: Callable[..., Any]
 ) -> None:
     erin = sign_in(site, accounts["erin"])
-    erin.goto(f"{site}/admin/answers/?q=animals")
-    erin.locator("table.listing td a").first.click()
+    erin.goto(f"{site}/admin/answers-in-force/")
+    erin.get_by_role("link", name="Volunteering and caring for animals").first.click()
+    erin.get_by_role("link", name="Edit the draft").click()
     title = erin.locator("[name=title]").input_value()
     erin.locator("[name=text]").fill("This will help you. Take 50 mg.")
     expect(erin.locator("#lint-now .error")).to_have_count(2)

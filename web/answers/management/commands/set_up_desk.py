@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from web.answers import publishing, selectors
+from web.answers.desk import make_desk
 from web.answers.services import starter_import
 
 
@@ -17,6 +18,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        make_desk()
         new, changed = starter_import()
         self.stdout.write(f"{new} new drafts, {changed} brought up to date")
         if selectors.ever_decided():

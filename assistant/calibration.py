@@ -32,9 +32,9 @@ class Budget:
 
 BUDGETS = {
     "emergency": Budget(0.002, 0.012),
-    "crisis": Budget(0.018, 0.085),
-    "symptom": Budget(0.025, 0.1),
-    "advice": Budget(0.035, 0.12),
+    "crisis": Budget(0.015, 0.08),
+    "symptom": Budget(0.02, 0.1),
+    "advice": Budget(0.028, 0.12),
 }
 """Each counts what is raised to that tier or worse, so a budget never is less than that of a more urgent tier."""
 FLOOR = 0.08

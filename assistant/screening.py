@@ -1,17 +1,20 @@
 """The learned safety screen: how likely each tier is for a piece of a message, and from which likelihood on it counts.
 
-Two linear classifiers, one on sentence vectors, one on character n-grams, averaged. A message is cut into sentences
-and pairs of short neighbouring sentences; the most alarming piece decides, so one sentence in two hundred words counts
-and adding a sentence never lowers the tier.
+A small neural network on sentence vectors and character n-grams. A message is cut into sentences and pairs of short
+neighbouring sentences; the most alarming piece decides, so one sentence in two hundred words counts and adding a sentence
+never lowers the tier.
 """
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
 
 from assistant.letters import Letters
 from companion.corpus import SAFETY_TIERS
@@ -26,15 +29,17 @@ class ScreenError(RuntimeError):
 
 
 RAISED = ("advice", "symptom", "crisis", "emergency")
-LETTERS_SHARE = 0.3
+HIDDEN, DECAY = 256, 0.1
+BATCH, STEPS, EPOCHS = 256, 1200, 8
+VECTOR_SCALE, LETTERS_SCALE = 10.0, 3.0
+"""What brings both kinds of features to like size. All of these were chosen on the calibration set."""
 
 
 @dataclass
 class ScreenModel:
-    """The two classifiers and the thresholds; made by `fit`, asked by `judge`."""
+    """The network and the thresholds; made by `fit`, asked by `judge`."""
 
-    vectors: LogisticRegression
-    grams: LogisticRegression
+    network: MLPClassifier
     letters: Letters
     thresholds: dict[str, float]
     encoder: str
@@ -45,27 +50,25 @@ class ScreenModel:
 
         Tiers weigh as they occur: balanced, a sentence that is like nothing in the corpus would be taken for four fifths alarming.
         """
-        options = {"max_iter": 400, "random_state": 0}
-        labels = [SAFETY_TIERS.index(tier) for tier in tiers]
-        vectors = LogisticRegression(C=1.0, **options).fit(encode(texts), labels)
-        grams = LogisticRegression(C=1.0, **options).fit(letters.sketch(letters.grams(texts)), labels)
-        return cls(vectors, grams, letters, {tier: 0.5 for tier in RAISED}, encoder)
+        epochs = max(EPOCHS, math.ceil(STEPS * BATCH / len(texts)))
+        network = MLPClassifier((HIDDEN,), alpha=DECAY, batch_size=min(BATCH, len(texts)), max_iter=epochs, random_state=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # it is stopped early on purpose
+            network.fit(_features(texts, encode, letters), [SAFETY_TIERS.index(tier) for tier in tiers])
+        return cls(network, letters, {tier: 0.5 for tier in RAISED}, encoder)
 
     def verified(self) -> ScreenModel:
         """This screen, if it knows every tier and has a threshold for each that can be reached. Raises ScreenError."""
         wrong = [tier for tier in RAISED if not 0 < self.thresholds.get(tier, 0) <= 1]  # NaN, too, is not between
         if wrong:
             raise ScreenError(f"no usable threshold for {', '.join(wrong)}; run script/setup to train the screen again")
-        for part in (self.vectors, self.grams):
-            if list(part.classes_) != list(range(len(SAFETY_TIERS))):
-                raise ScreenError("the screen was not trained on every tier; run script/setup to train it again")
+        if list(self.network.classes_) != list(range(len(SAFETY_TIERS))):
+            raise ScreenError("the screen was not trained on every tier; run script/setup to train it again")
         return self
 
     def likelihoods(self, texts: Sequence[str], encode: Encode) -> np.ndarray:
         """For each piece the likelihood of every tier in SAFETY_TIERS."""
-        by_vector = self.vectors.predict_proba(encode(texts))
-        by_gram = self.grams.predict_proba(self.letters.sketch(self.letters.grams(texts)))
-        return (1 - LETTERS_SHARE) * by_vector + LETTERS_SHARE * by_gram
+        return self.network.predict_proba(_features(texts, encode, self.letters))
 
     def alarm(self, text: str, encode: Encode) -> tuple[np.ndarray, list[str]]:
         """How alarming a message is, tier by tier: likelihoods of "this tier or worse", and the piece for each.
@@ -85,3 +88,9 @@ class ScreenModel:
             if score >= self.thresholds[tier]:
                 return Verdict(tier, (Reason("learned", tier, "learned screen", piece[:300], round(float(score), 3)),))
         return QUIET
+
+
+def _features(texts: Sequence[str], encode: Encode, letters: Letters) -> np.ndarray:
+    """A row for each text: its vector, then the sketch of its character n-grams."""
+    sketch = letters.sketch(letters.grams(texts))
+    return np.hstack([VECTOR_SCALE * encode(texts), LETTERS_SCALE * sketch]).astype(np.float32)

@@ -144,7 +144,7 @@ def test_every_role_sees_its_own_pages(person: Any, browser_of: BrowserOf, relea
     for role, (queue, desk) in allowed.items():
         browser = browser_of(person(role.lower(), role))
         assert browser.get("/staff/").status_code == queue, role
-        assert (browser.get("/admin/").status_code == 200) is desk, role
+        assert (browser.get("/admin/review/").status_code == 200) is desk, role
         assert (browser.get("/admin/answers-in-force/").status_code == 200) is desk, role
 
 

@@ -1,9 +1,8 @@
-"""The chat in Firefox. Skipped, with the reason, where Playwright's Firefox is not installed (a system's own cannot be driven)."""
+"""The chat in Firefox. tests/conftest.py leaves it out, and says so, where Playwright's Firefox is not installed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +16,6 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        if not Path(playwright.firefox.executable_path).exists():
-            pytest.skip("no Firefox here: the chat was not tried in it (python -m playwright install firefox)")
         browser = playwright.firefox.launch()
         yield browser
         browser.close()

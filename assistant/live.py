@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assistant.encoder import Memory, encoder
-from assistant.letters import Letters
+from assistant.letters import Letters, LettersMemory
 from assistant.matching import AnswerIndex, Example
 from companion.release import Release, Releases
 from companion.sentences import sentences
@@ -55,7 +55,7 @@ class LiveReleases:
         memory: Memory | None = None,
     ) -> None:
         self.releases = releases or Releases()
-        self._others, self._letters = list(others), letters
+        self._others, self._letters, self._letters_memory = list(others), letters, LettersMemory(letters)
         self._memory = memory or Memory(encoder().encode)
         self._live = self._index(self.releases.current())
         self._stop = threading.Event()
@@ -91,7 +91,7 @@ class LiveReleases:
     def _index(self, release: Release) -> Live:
         examples = [*release_examples(release), *self._others]
         # The memory is for what is indexed: only new texts are encoded. A patient's message is encoded without being remembered.
-        index = AnswerIndex(examples, self._memory, self._letters)
+        index = AnswerIndex(examples, self._memory, self._letters, self._letters_memory)
         index.encode = encoder().encode
         self._memory.keep_only(example.text for example in examples)
         return Live(release, index)

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assistant.letters import Letters
-from companion.normalise import reveal
+from assistant.letters import Letters, LettersMemory
 
 Encode = Callable[[Sequence[str]], np.ndarray]
 
@@ -32,13 +31,14 @@ class Example:
 class AnswerIndex:
     """Scores every key for a message. Raises ValueError when there is nothing to index."""
 
-    def __init__(self, examples: Sequence[Example], encode: Encode, letters: Letters) -> None:
+    def __init__(
+        self, examples: Sequence[Example], encode: Encode, letters: Letters, memory: LettersMemory | None = None
+    ) -> None:
         if not examples:
             raise ValueError("no examples: the release holds no phrasings")
         self.encode, self.letters = encode, letters
         self.keys = sorted({example.key for example in examples})
         self.place = {key: i for i, key in enumerate(self.keys)}
-        self.exact = {reveal(example.text): example.key for example in examples if example.weight == 1}
         ordered = sorted(examples, key=lambda example: self.place[example.key])
         texts = [example.text for example in ordered]
         self.texts = texts
@@ -46,10 +46,11 @@ class AnswerIndex:
         self.weight = np.array([example.weight for example in ordered], np.float32)
         self.starts = np.searchsorted(self.owner, np.arange(len(self.keys)))
         self.vectors = encode(texts)
-        grams = letters.grams(texts)
+        revealed, grams, sketch = (memory or LettersMemory(letters))(texts)
+        self.exact = {plain: example.key for plain, example in zip(revealed, ordered) if example.weight == 1}
         self.grams_by_letters = grams.T.tocsr()  # turned once, not for every message
         self.ridge = self._fit(self.vectors)
-        self.ridge_letters = self._fit(letters.sketch(grams))
+        self.ridge_letters = self._fit(sketch)
 
     def _fit(self, features: np.ndarray) -> np.ndarray:
         """Ridge regression on one-hot keys, each key weighing the same however many examples it has."""

@@ -92,5 +92,6 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             await engine.close()
             db.turns.close()
             db.pages.close()
+            db.chores.close()
             await send({"type": "lifespan.shutdown.complete"})
             return

@@ -109,3 +109,6 @@ turns = Lane("turns", 4)
 
 pages = Lane("pages", 2)
 """For what can wait: events, health, transcripts."""
+
+chores = Lane("chores", 1)
+"""For what the process does by itself: alerts, deletions. Its failures must not pause what people read."""

@@ -62,6 +62,7 @@ def server() -> Iterator[Background]:
     background.run(engine_client.close())
     db.turns.close()
     db.pages.close()
+    db.chores.close()
     background.stop()
 
 
@@ -117,6 +118,7 @@ def engine(
     limits.messages_of_conversation.forget()
     db.turns.resume()
     db.pages.resume()
+    db.chores.resume()
     yield fake_engine
     fake_engine.let_go()
     spool._in_memory.clear()

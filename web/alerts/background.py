@@ -27,7 +27,7 @@ MOST = 50
 async def deliver() -> int:
     """Send what is due, all at once. Returns how many got through."""
     try:
-        due = await db.pages.call(outbox.take, now=timezone.now())
+        due = await db.chores.call(outbox.take, now=timezone.now())
     except db.Unavailable:
         return 0
     return sum(await asyncio.gather(*(_deliver(one) for one in due)))
@@ -36,7 +36,7 @@ async def deliver() -> int:
 async def watch() -> int:
     """Bring back what was left alone, call again where nobody has come, tell patients what is true. Returns how much."""
     try:
-        return await db.pages.call(_watch)
+        return await db.chores.call(_watch)
     except db.Unavailable:
         return 0
 
@@ -46,9 +46,9 @@ async def _deliver(delivery: Delivery) -> bool:
         await transports.send(delivery)
     except transports.NotDelivered as e:
         log.warning("alert %s: %s", delivery.alert_id, e)
-        await db.pages.call(outbox.failed, delivery.pk, fault=str(e), now=timezone.now())
+        await db.chores.call(outbox.failed, delivery.pk, fault=str(e), now=timezone.now())
         return False
-    await db.pages.call(outbox.delivered, delivery.pk)
+    await db.chores.call(outbox.delivered, delivery.pk)
     return True
 
 

@@ -58,7 +58,7 @@ async def expire() -> int:
     """Delete conversations that are over their time. Returns how many."""
     deleted = 0
     try:
-        while batch := await db.pages.call(retention.expire, now=timezone.now()):
+        while batch := await db.chores.call(retention.expire, now=timezone.now()):
             deleted += batch
     except db.Unavailable:
         pass

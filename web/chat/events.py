@@ -101,7 +101,7 @@ async def stream(conversation: uuid.UUID, after: int | None = None) -> AsyncGene
                 beat = time.monotonic()
                 yield ": still here\n\n"
                 if known:
-                    await db.pages.call(patient_seen, conversation=conversation)
+                    await db.chores.call(patient_seen, conversation=conversation)
         except db.Unavailable:
             pass
         await asyncio.sleep(settings.EVENTS_EVERY)

@@ -90,7 +90,7 @@ def test_after_one_failure_the_next_patients_do_not_wait_for_the_database(
         assert db.turns.paused
         began = time.monotonic()
         assert keys(another_patient.say(CRISIS)) == ["crisis.1", "alert_failed"]
-        assert time.monotonic() - began < 0.3
+        assert time.monotonic() - began < 1
 
 
 def test_a_broken_database_is_like_a_locked_one(

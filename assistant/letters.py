@@ -42,7 +42,11 @@ class Letters:
 
     def grams(self, texts: Sequence[str]) -> sparse.csr_matrix:
         """One sparse row a text, of unit length."""
-        return self.vectorizer.transform([reveal(text) for text in texts])
+        return self.grams_of_revealed([reveal(text) for text in texts])
+
+    def grams_of_revealed(self, revealed: Sequence[str]) -> sparse.csr_matrix:
+        """The same for texts that are revealed already."""
+        return self.vectorizer.transform(revealed)
 
     def sketch(self, grams: sparse.csr_matrix) -> np.ndarray:
         """The dense rows (SKETCH wide) of some n-gram rows."""
@@ -56,23 +60,21 @@ class LettersMemory:
         self._letters = letters
         self._place: dict[str, int] = {}
         self._revealed: list[str] = []
-        self._grams: sparse.csr_matrix | None = None
+        self._grams = sparse.csr_matrix((0, len(letters.vectorizer.vocabulary_)), dtype=np.float32)
         self._sketch = np.zeros((0, SKETCH), np.float32)
 
     def __call__(self, texts: Sequence[str]) -> tuple[list[str], sparse.csr_matrix, np.ndarray]:
         """For each text: revealed, its n-gram row, its sketch. All other texts are forgotten."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._place]
-        if new:
-            grams = self._letters.grams(new)
-            self._place.update({text: len(self._revealed) + i for i, text in enumerate(new)})
-            self._revealed += [reveal(text) for text in new]
-            self._sketch = np.vstack([self._sketch, self._letters.sketch(grams)])
-            self._grams = grams if self._grams is None else sparse.vstack([self._grams, grams], format="csr")
         kept = list(dict.fromkeys(texts))
+        if new := [text for text in kept if text not in self._place]:
+            revealed = [reveal(text) for text in new]
+            grams = self._letters.grams_of_revealed(revealed)
+            self._place.update({text: len(self._revealed) + i for i, text in enumerate(new)})
+            self._revealed += revealed
+            self._sketch = np.vstack([self._sketch, self._letters.sketch(grams)])
+            self._grams = sparse.vstack([self._grams, grams], format="csr")
         rows = [self._place[text] for text in kept]
         self._place = {text: i for i, text in enumerate(kept)}
-        self._revealed, self._sketch = [self._revealed[row] for row in rows], self._sketch[rows]
-        if self._grams is not None:
-            self._grams = self._grams[rows]
+        self._revealed, self._grams, self._sketch = [self._revealed[row] for row in rows], self._grams[rows], self._sketch[rows]
         order = [self._place[text] for text in texts]
-        return [self._revealed[i] for i in order], self._grams[order] if self._grams is not None else None, self._sketch[order]
+        return [self._revealed[i] for i in order], self._grams[order], self._sketch[order]

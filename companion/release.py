@@ -317,7 +317,7 @@ def build_from_data(path: Path | None = None, *, data: Path | None = None) -> tu
     """Build a release from `data/` and put it in force if its content is new. Returns it, and whether it is new.
 
     A release that the editors' desk built is left as it is: it holds what people approved and withdrew, which `data/` does
-    not know. The desk itself builds anew from its record (`manage.py build_release`).
+    not know. The desk itself builds anew from its record (`manage.py set_up_desk`).
     """
     path = path or current_release()
     in_force = Releases(path)
